@@ -1,0 +1,42 @@
+"""What the worker tells about the world: the message's metadata (docs/architecture.md, "The turn protocol")."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+from rasa_sdk import Tracker
+
+from actions import slots
+
+
+def of(tracker: Tracker) -> Dict[str, Any]:
+    """The context of the running turn; before the first message is logged it stands in Rasa's session slot."""
+    metadata = tracker.latest_message.get("metadata") if tracker.latest_message else None
+    return metadata or tracker.get_slot("session_started_metadata") or {}
+
+
+def intent(tracker: Tracker) -> str:
+    return str((tracker.latest_message.get("intent") or {}).get("name") or "")
+
+
+def desk_is_open(tracker: Tracker) -> bool:
+    return bool((of(tracker).get("desk") or {}).get("open"))
+
+
+def earlier_turns(tracker: Tracker) -> List[List[Dict[str, Any]]]:
+    """Events of the turns before the running one, oldest first; each begins with the person's message."""
+    turns: List[List[Dict[str, Any]]] = []
+    for event in tracker.events:
+        if event["event"] == "user":
+            turns.append([])
+        if turns:
+            turns[-1].append(event)
+    return turns[:-1]
+
+
+def intent_of(turn: List[Dict[str, Any]]) -> str:
+    return str(((turn[0].get("parse_data") or {}).get("intent") or {}).get("name") or "")
+
+
+def asking(tracker: Tracker) -> Optional[str]:
+    return tracker.get_slot(slots.ASKING)

@@ -1,0 +1,41 @@
+"""Screening questions by path, read from data/screening.yml, and what their answers add up to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import yaml
+
+_FILE = Path(__file__).parent.parent / "data" / "screening.yml"
+_DATA: Dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+
+Answers = Dict[str, str]
+"""Question -> yes, no or skip."""
+
+
+def _questions(path: str) -> List[Dict[str, Any]]:
+    return _DATA["paths"][path]["questions"]
+
+
+def following(path: str, answers: Answers) -> Optional[str]:
+    """The next question of `path` that has no answer and whose `when` holds; `None` at the end."""
+    for question in _questions(path):
+        when = question.get("when") or {}
+        if question["ask"] not in answers and all(answers.get(name) == value for name, value in when.items()):
+            return str(question["ask"])
+    return None
+
+
+def matched(path: str, answers: Answers) -> List[str]:
+    """Indicators that the answers show, in the order of the questions."""
+    return [q["indicator"] for q in _questions(path) if q["indicator"] and answers.get(q["ask"]) == q["match"]]
+
+
+def priority(indicators: List[str]) -> str:
+    """ "high" where signs of control stand among others or signs come from many answers, else "normal".
+
+    Groups weigh, not single answers (Global Protection Cluster guide, section 3: no indicator is proof).
+    """
+    groups = {_DATA["indicators"][name]["group"] for name in indicators}
+    return "high" if len(indicators) >= 3 or ("control" in groups and len(groups) > 1) else "normal"

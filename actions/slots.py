@@ -1,0 +1,12 @@
+"""Names of the slots, spelled once. Their meaning stands in domain.yml."""
+
+ASKING = "asking"
+PATH = "path"
+QUESTION = "question"
+ANSWERS = "answers"
+SCREENED = "screened"
+PRIORITY = "priority"
+CONSENT = "consent"
+DETAIL = "detail"
+LANGUAGE = "language"
+TOPIC = "topic"

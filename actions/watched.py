@@ -1,0 +1,23 @@
+"""Somebody may read along: neutral words, and we never write first."""
+
+from __future__ import annotations
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import slots
+from actions.screening_flow import record_open
+from actions.speech import command, say
+from actions.step import Events, Step
+
+
+class ActionWatched(Step):
+    def name(self) -> str:
+        return "action_watched"
+
+    def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
+        events = record_open(dispatcher, tracker)
+        command(dispatcher, "set_contact_safety", watched=True, contact_first=False)
+        say(dispatcher, "utter_watched")
+        return [*events, SlotSet(slots.ASKING, None)]

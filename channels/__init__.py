@@ -1,0 +1,1 @@
+"""One module per provider: verify, parse, send. Imports nothing of the project."""

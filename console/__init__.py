@@ -1,0 +1,134 @@
+"""The operators' web: queue, cases, conversation. Imports the core; nothing imports it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+from babel.units import format_unit
+from flask import Flask, g, has_request_context, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import Babel  # type: ignore[import-untyped]  # ships no types
+from flask_login import current_user
+from flask_wtf import CSRFProtect
+from sqlalchemy import Engine
+from werkzeug.exceptions import HTTPException
+
+import locales
+from console import accounts, cases, guard, headers, labels, live, login, profile, queue, roles, session
+from console.bell import Bell
+from console.context import Console
+from console.i18n import get_locale
+from console.i18n import gettext as _
+from helpline import database
+from helpline.keys import keyring
+from helpline.logs import where
+from helpline.settings import Settings
+
+log = structlog.get_logger()
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request: the longest answer is 16 KB in any script. More is refused unread (413)."""
+
+
+def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
+    """The console on the migrated database of `settings`, or on `engine`."""
+    engine = engine or database.engine(settings)
+    make, keys = database.sessions(engine), keyring(settings)
+    with database.transaction(make) as work:
+        secret, pepper = keys.secret(work, "console sessions"), keys.secret(work, "console passphrases").hex()
+    app = Flask(__name__)
+    app.config.update(
+        SECRET_KEY=secret,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        # Browsers keep a __Host- cookie only if it is Secure, for this host and for all of it.
+        SESSION_COOKIE_NAME="wayline_console" if settings.demo else "__Host-wayline_console",
+        SESSION_COOKIE_SECURE=not settings.demo,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # wants a referrer, which our pages do not send; `guard` checks the origin
+    )
+    app.extensions["wayline"] = Console(settings, make, keys, Bell(engine))
+    Babel(
+        app, default_translation_directories=str(locales.HERE), default_domain="console",
+        locale_selector=_language, timezone_selector=lambda: settings.timezone.key,
+    )
+    app.before_request(guard.check)
+    CSRFProtect(app)
+    login.limiter.init_app(app)
+    accounts.install(app, make, pepper)
+    headers.install(app, secure=not settings.demo)
+    for module in (login, queue, cases, live, profile):
+        app.register_blueprint(module.blueprint)
+    app.add_url_rule("/healthz", "health", lambda: ("ok\n", 200, {"Content-Type": "text/plain"}))
+    app.register_error_handler(HTTPException, _error)
+    app.log_exception = _log  # type: ignore[method-assign]  # Flask's writes its text
+    _templates(app, settings)
+    roles.check(app)
+    return app
+
+
+def _language() -> str:
+    """The operator's own; before login the one asked for, else the browser's."""
+    if not has_request_context():
+        return "en"
+    wanted = g.get("language") or getattr(current_user, "language", None) or request.args.get("language")
+    if wanted in locales.LANGUAGES:
+        return str(wanted)
+    return request.accept_languages.best_match(locales.LANGUAGES) or "en"
+
+
+def _templates(app: Flask, settings: Settings) -> None:
+    @cache
+    def digest(name: str) -> str:
+        return hashlib.sha256((Path(__file__).parent / "static" / name).read_bytes()).hexdigest()[:12]
+
+    def asset(name: str) -> str:
+        return url_for("static", filename=name, v=digest(name))
+
+    app.jinja_env.globals.update(
+        asset=asset, labels=labels, helpline=settings.name, demo=settings.demo,
+        idle_seconds=session.IDLE_SECONDS, direction=locales.direction, native_name=locales.native_name,
+        languages=locales.LANGUAGES, locale=lambda: str(get_locale()), zone=settings.timezone,
+        priorities=tuple(labels.PRIORITY),
+    )
+    app.jinja_env.filters["waited"] = waited
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+
+def waited(since: datetime) -> str:
+    """How long ago, in the words that the page goes on ticking with: "4 min", "2 hr 5 min"."""
+    minutes = max(0, int((datetime.now(UTC) - since).total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    if hours >= 24:
+        pairs = [(hours // 24, "day"), (hours % 24, "hour")]
+    else:
+        pairs = [(hours, "hour"), (rest, "minute")] if hours else [(rest, "minute")]
+    locale = get_locale()
+    return " ".join(format_unit(number, f"duration-{unit}", "short", locale=locale) for number, unit in pairs)
+
+
+def _log(exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
+    """What failed and where; an exception's text may hold what somebody wrote."""
+    log.error("failed", error=where(exc_info[1]) if exc_info[1] else None, endpoint=request.endpoint)
+
+
+def _error(error: HTTPException) -> ResponseReturnValue:
+    """A page in words for every refusal. A case that one may not see reads as one that does not exist."""
+    status = error.code or 500
+    if error.response is not None or status < 400:
+        return error.get_response()
+    texts = {
+        400: (_("This page is too old"), _("Go back, load the page again and repeat what you did.")),
+        403: (_("Not allowed"), _("Your role does not include this.")),
+        404: (_("Nothing here"), _("There is no such page or case, or it is not for you.")),
+        413: (_("Too much"), _("That was more than the console takes at once.")),
+        429: (_("Too many tries"), _("Wait a minute, then try again.")),
+    }
+    title, text = texts.get(status, (_("That did not work"), _("Go back and try again.")))
+    return render_template("notice.html", title=title, text=text), status

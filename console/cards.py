@@ -1,0 +1,78 @@
+"""The cards beside a conversation: screening, consent, safety, the case."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from console import labels
+from helpline import desk, screening, words
+from helpline.models import Case, Conversation, Operator, Screening
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question in the operator's language, with the indicator that it stands for."""
+
+    question: str
+    indicator: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Screened:
+    """One path of questions. Each list holds what its name says, in the order asked."""
+
+    path: str
+    complete: bool
+    matched: list[Answer]
+    not_matched: list[Answer]
+    skipped: list[Answer]
+    not_asked: list[Answer]
+
+
+@dataclass(frozen=True)
+class Cards:
+    """What the operator should know before writing. Nothing here identifies the person."""
+
+    screened: list[Screened]
+    consent: str
+    watched: bool
+    contact_first: bool
+    safety_asked: bool
+    channel: str
+    language: str
+    foreign: bool
+    country: str
+    priority: int
+    topic: str
+    reason: str
+    opened_at: datetime
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+def load(session: Session, case: Case, conversation: Conversation, operator: Operator) -> Cards:
+    safety = conversation.contact_safety or {}
+    return Cards(
+        screened=[_screened(row, operator.language) for row in desk.screenings(session, conversation.id)],
+        consent=case.consent, safety_asked=bool(safety),
+        watched=bool(safety.get("watched")), contact_first=bool(safety.get("contact_first")),
+        channel=conversation.channel, language=conversation.language,
+        foreign=conversation.language != operator.language,
+        country=labels.country(conversation.country), opened_at=case.opened_at,
+        priority=case.priority, topic=labels.topic(case.topic), reason=labels.reason(case.reason),
+    )
+
+
+def _screened(row: Screening, language: str) -> Screened:
+    lists: dict[str, list[Answer]] = {"matched": [], "not_matched": [], "skipped": [], "not_asked": []}
+    for sign in screening.signs(row, language):
+        question = words.line({"response": sign.response}, language).text
+        lists[sign.state].append(Answer(question, sign.label, sign.group))
+    return Screened(screening.path_label(row.path, language), row.complete, **lists)

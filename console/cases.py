@@ -1,0 +1,193 @@
+"""One case: reading along, claiming it, answering, closing it; and the closed ones of mine."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from console import cards, labels, queue, roles
+from console.accounts import me
+from console.context import console
+from console.i18n import gettext as _
+from console.transcripts import Entry, Transcript
+from helpline import conversations, database, desk
+from helpline.models import Case, Conversation, Operator
+
+blueprint = Blueprint("cases", __name__, url_prefix="/cases")
+
+RECENT = 50
+MAX_REPLY = 4000
+"""Characters. Telegram's limit is 4,096; longer answers are not read on a phone."""
+
+AGAIN = 40
+"""So many of its newest messages a page names when it asks for news. A row's id is older than its COMMIT, so
+a message may turn up before one that is shown already; asking for "later than the last" would lose it."""
+
+SHOWN = re.compile(r"[0-9,]{0,1000}")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the operator can do now. `closed_because`: why the reply box is shut, `None` if it is open."""
+
+    claimable: bool
+    holding: bool
+    closed_because: str | None
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+@blueprint.get("")
+def mine() -> ResponseReturnValue:
+    with database.transaction(console().make) as session:
+        closed = session.execute(
+            select(Case).where(Case.operator_id == me().id, Case.state == "closed")
+            .order_by(Case.closed_at.desc()).limit(RECENT)
+        ).scalars().all()
+        return render_template("cases.html", cases=closed, status=queue.status_of(session, me().id))
+
+
+@blueprint.get("/<code>")
+def page(code: str) -> ResponseReturnValue:
+    with database.transaction(console().make) as session:
+        case = _visible(session, code)
+        return render_template(
+            "case.html", case=case, entries=_entries(session, case), desk=_desk(case),
+            cards=cards.load(session, case, case.conversation, me()),
+            status=queue.status_of(session, me().id), again=AGAIN, most=MAX_REPLY,
+        )
+
+
+@blueprint.get("/<code>/news")
+def news(code: str) -> ResponseReturnValue:
+    """What a page lacks that shows messages `shown` (its newest ids) and the digests `cards` and `desk`."""
+    shown = _shown(request.args.get("shown", ""))
+    with database.transaction(console().make) as session:
+        case = _visible(session, code)
+        recent = _entries(session, case, after=min(shown) - 1 if shown else 0)
+        beside, possible = cards.load(session, case, case.conversation, me()), _desk(case)
+        return render_template(
+            "_news.html", case=case, fresh=[entry for entry in recent if entry.id not in shown],
+            recent=recent, again=AGAIN, most=MAX_REPLY,
+            cards=beside, cards_changed=request.args.get("cards") != beside.digest,
+            desk=possible, desk_changed=request.args.get("desk") != possible.digest,
+        )
+
+
+@blueprint.post("/<code>/claim")
+def claim(code: str) -> ResponseReturnValue:
+    """Take the case. Who was second reads who has it, and is sent back to the queue."""
+    try:
+        with database.transaction(console().make) as session:
+            _visible(session, code)
+            desk.claim(session, console().keys, code, session.get_one(Operator, me().id))
+    except desk.NotClaimable:
+        with database.transaction(console().make) as session:
+            flash(_taken(_visible(session, code)), "warning")
+        return redirect(url_for("queue.home"), 303)
+    return redirect(url_for("cases.page", code=code), 303)
+
+
+@blueprint.post("/<code>/reply")
+def reply(code: str) -> ResponseReturnValue:
+    """Send words to the person. A refusal leaves the draft where it is and says why."""
+    # PostgreSQL's JSON takes neither NUL nor lone surrogates; nobody types them.
+    typed = request.form.get("text", "").replace("\r\n", "\n").replace("\0", "")
+    text = typed.encode("utf-8", "replace").decode().strip()
+    if not text:
+        return _refused(_("There is nothing to send yet."), 422)
+    if len(text) > MAX_REPLY:
+        return _refused(_("This is too long: at most %(most)s characters.", most=MAX_REPLY), 422)
+    try:
+        with database.transaction(console().make) as session:
+            case = _visible(session, code)
+            # Opting out a moment later is noticed by `desk.reply` and by delivery; this is for the words.
+            why = _desk(case).closed_because
+            if why:
+                return _refused(why, 409)
+            desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text)
+    except desk.NotClaimable:
+        return _refused(_("You do not hold this case any more."), 409)
+    if "HX-Request" in request.headers:
+        return Response("", 204, {"HX-Trigger": "replied, desk"})
+    return redirect(url_for("cases.page", code=code), 303)
+
+
+@blueprint.post("/<code>/close")
+def close(code: str) -> ResponseReturnValue:
+    outcome = request.form.get("outcome", "")
+    if outcome not in labels.OUTCOMES:
+        flash(_("Choose how it ended, then close the case."), "warning")
+        return redirect(url_for("cases.page", code=code), 303)
+    try:
+        with database.transaction(console().make) as session:
+            case = _visible(session, code)
+            desk.close(session, console().keys, case, session.get_one(Operator, me().id), outcome)
+    except desk.NotClaimable:
+        flash(_("You do not hold this case any more."), "warning")
+        return redirect(url_for("queue.home"), 303)
+    flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
+    return redirect(url_for("queue.home"), 303)
+
+
+def _visible(session: Session, code: str) -> Case:
+    case = roles.visible(session, me(), code)
+    if case is None:
+        abort(404)
+    return case
+
+
+def _entries(session: Session, case: Case, after: int = 0) -> list[Entry]:
+    try:
+        transcript = Transcript(
+            session, console().keys, case.conversation, me().language, console().settings.name
+        )
+    except conversations.Erased:
+        return []
+    return transcript.entries(case, after)
+
+
+def _desk(case: Case) -> Desk:
+    conversation: Conversation = case.conversation
+    holding = case.state == "claimed" and case.operator_id == me().id
+    why: str | None = None
+    erased = conversation.key_wrapped is None or conversation.holder == "closed"
+    if erased:
+        why = _("This conversation was erased. Nobody can read it or write to it.")
+    elif case.state == "closed":
+        why = _("This case is closed.")
+    elif case.state == "waiting":
+        why = _("Claim the case to answer.")
+    elif not holding:
+        why = _taken(case)
+    elif conversation.opted_out_at is not None:
+        why = _("They asked us not to write. You can answer when they write again.")
+    return Desk(case.state == "waiting" and not erased, holding, why)
+
+
+def _taken(case: Case) -> str:
+    if case.state == "claimed" and case.operator is not None:
+        return _("%(alias)s has case %(code)s.", alias=case.operator.alias, code=case.code)
+    return _("Case %(code)s is not waiting any more.", code=case.code)
+
+
+def _refused(why: str, status: int) -> ResponseReturnValue:
+    if "HX-Request" in request.headers:
+        return render_template("_refused.html", why=why), status
+    return render_template("notice.html", title=_("Not sent"), text=why), status
+
+
+def _shown(ids: str) -> set[int]:
+    """The ids that a page names; anything else counts as none, and it gets everything."""
+    if not SHOWN.fullmatch(ids):
+        return set()
+    return {int(one) for one in ids.split(",") if one}

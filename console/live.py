@@ -1,0 +1,96 @@
+"""News without reload: server-sent events for every open page.
+
+An event says only that something changed; the page then asks for what it may see. So no stream can tell
+an operator about a case that is not theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import structlog
+from flask import Blueprint
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response
+
+from console import session as sessions
+from console.accounts import me
+from console.bell import Bell
+from console.context import console
+from helpline import database, desk
+from helpline.database import Sessions
+from helpline.logs import where
+
+log = structlog.get_logger()
+blueprint = Blueprint("live", __name__)
+
+CHECK_SECONDS = 3
+"""How often a stream asks whether its operator is still signed in; it has to end within 5 s of that."""
+
+HEARTBEAT_SECONDS = 15
+SEEN_SECONDS = 25
+"""Well under `desk.ONLINE_SECONDS`, so that one missed beat does not take anybody off the desk."""
+
+STREAM_SECONDS = 300
+"""A stream ends after this and the browser opens the next, with its newest cookie."""
+
+QUIET_SECONDS = 0.25
+"""Changes within this become one event: a bot's answer is several rows."""
+
+
+@blueprint.get("/live")
+def stream() -> Response:
+    """Events: `changed` for news, `again` when a new stream is due, `ended` when nobody is signed in."""
+    here, operator = console(), me()
+    if not here.bell.listen():
+        return Response("", 503, {"Retry-After": "5"})
+    lifetime = min(STREAM_SECONDS, sessions.seconds_left())
+    events = _events(here.bell, here.make, operator.id, operator.fs_uniquifier, lifetime)
+    return Response(events, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _events(
+    bell: Bell, make: Sessions, operator_id: int, uniquifier: str, lifetime: float
+) -> Iterator[bytes]:
+    began = beat = time.monotonic()
+    seen = began - SEEN_SECONDS
+    count = bell.count
+    yield b"retry: 1000\n\n" + _event("changed")  # whatever happened before this stream counts as news
+    while (moment := time.monotonic()) - began < lifetime:
+        alive = _alive(make, operator_id, uniquifier, seen=moment - seen >= SEEN_SECONDS)
+        if not alive:
+            # None: the database is away. Ending is honest: the page says so and tries again.
+            if alive is False:
+                yield _event("ended")
+            return
+        if moment - seen >= SEEN_SECONDS:
+            seen = moment
+        if moment - beat >= HEARTBEAT_SECONDS:
+            beat = moment
+            yield b": still here\n\n"
+        news = bell.wait(count, CHECK_SECONDS)
+        if news is None:
+            return
+        if news != count:
+            time.sleep(QUIET_SECONDS)
+            count = bell.count
+            yield _event("changed")
+    yield _event("again")
+
+
+def _alive(make: Sessions, operator_id: int, uniquifier: str, seen: bool) -> bool | None:
+    """Whether the operator is signed in, `None` if that cannot be known now. `seen`: note that too."""
+    try:
+        with database.transaction(make) as session:
+            alive = sessions.alive(session, operator_id, uniquifier)
+            if alive and seen:
+                desk.seen(session, operator_id)
+            return alive
+    except SQLAlchemyError as error:
+        log.warning("stream ended", error=where(error))
+        return None
+
+
+def _event(name: str) -> bytes:
+    return f"event: {name}\ndata:\n\n".encode()

@@ -1,0 +1,70 @@
+"""My own things: language, alias, passphrase."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import force_locale  # type: ignore[import-untyped]  # ships no types
+from sqlalchemy import func, select
+
+from console import queue, session
+from console.accounts import PASSPHRASE_MIN, by_uniquifier, hashed, matching, me
+from console.context import console
+from console.i18n import gettext as _
+from console.login import bad_passphrase, limiter
+from helpline import database
+from helpline.models import Operator
+from locales import LANGUAGES
+
+blueprint = Blueprint("profile", __name__, url_prefix="/me")
+
+ALIAS_MAX = 40
+
+
+@blueprint.get("")
+def page(error: str | None = None) -> ResponseReturnValue:
+    with database.transaction(console().make) as work:
+        status = queue.status_of(work, me().id)
+    shown = render_template(
+        "me.html", status=status, operator=me(), least=PASSPHRASE_MIN, most=ALIAS_MAX, error=error
+    )
+    return shown, 422 if error else 200
+
+
+@blueprint.post("")
+def save() -> ResponseReturnValue:
+    """Language and alias. People see the alias, so two operators never share one."""
+    language, alias = request.form.get("language", ""), " ".join(request.form.get("alias", "").split())
+    if language not in LANGUAGES:
+        return page(_("Choose one of the languages."))
+    if not 0 < len(alias) <= ALIAS_MAX or any(unicodedata.category(char)[0] == "C" for char in alias):
+        return page(_("An alias has 1 to %(most)s letters.", most=ALIAS_MAX))
+    with database.transaction(console().make) as work:
+        taken = select(Operator.id).where(func.lower(Operator.alias) == alias.lower(), Operator.id != me().id)
+        if work.execute(taken).first():
+            return page(_("Somebody at the desk already has this alias."))
+        operator = work.get_one(Operator, me().id)
+        operator.language, operator.alias = language, alias
+    with force_locale(language):
+        flash(_("Saved."))
+    return redirect(url_for("profile.page"), 303)
+
+
+@blueprint.post("/passphrase")
+@limiter.limit("5/minute", key_func=lambda: str(me().id))
+def passphrase() -> ResponseReturnValue:
+    """A new passphrase. Every other session of this operator ends."""
+    if matching(str(me().username), request.form.get("current", "")) is None:
+        return page(_("This is not your present passphrase."))
+    error = bad_passphrase(me())
+    if error:
+        return page(error)
+    with database.transaction(console().make) as work:
+        operator = work.get_one(Operator, me().id)
+        operator.password = hashed(request.form["passphrase"])
+        operator.fs_uniquifier = uniquifier = session.new_uniquifier()
+    session.begin(by_uniquifier(uniquifier))
+    flash(_("Your passphrase is changed. Other devices are signed out."))
+    return redirect(url_for("profile.page"), 303)

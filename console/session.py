@@ -1,0 +1,66 @@
+"""A session: begun with a new identity at login, ended by inactivity, by age, by signing out, by disabling.
+
+It lives in a signed cookie. What ends it on the server is the operator's `fs_uniquifier`: signing out or a
+new passphrase changes it, and every copy of every cookie of that operator is void in every process.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from flask import session
+from flask_security import login_user
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from console.accounts import ConsoleOperator
+from helpline.models import Operator
+
+IDLE_SECONDS = 15 * 60
+ABSOLUTE_SECONDS = 8 * 60 * 60
+ACTIVE_STEP_SECONDS = 15
+"""The cookie is rewritten at most this often for activity."""
+
+
+def now() -> float:
+    return time.time()
+
+
+def begin(operator: ConsoleOperator) -> None:
+    """Sign in. Nothing of the session from before survives: a cookie planted earlier is worth nothing."""
+    session.clear()
+    login_user(operator, remember=False)
+    session.update(id=secrets.token_hex(16), began_at=now(), active_at=now())
+
+
+def end() -> None:
+    session.clear()
+
+
+def seconds_left() -> float:
+    """Until this session ends if nobody touches the console. Zero or less: it has ended."""
+    if "_user_id" not in session:
+        return 0
+    idle = session.get("active_at", 0) + IDLE_SECONDS
+    age = session.get("began_at", 0) + ABSOLUTE_SECONDS
+    return float(min(idle, age) - now())
+
+
+def touch() -> None:
+    """Somebody did something."""
+    if now() - session.get("active_at", 0) >= ACTIVE_STEP_SECONDS:
+        session["active_at"] = now()
+
+
+def new_uniquifier() -> str:
+    """Assigned to an operator, it ends all their sessions."""
+    return secrets.token_hex(32)
+
+
+def alive(database: Session, operator_id: int, uniquifier: str) -> bool:
+    """Whether a session that began with `uniquifier` is still good: not signed out, not disabled."""
+    query = select(func.count()).select_from(Operator).where(
+        Operator.id == operator_id, Operator.fs_uniquifier == uniquifier, Operator.active
+    )
+    return database.execute(query).scalar_one() == 1

@@ -1,0 +1,92 @@
+// Every page: shortcuts, windows, ticking times, and the watch that signs out an abandoned console.
+"use strict";
+
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const language = document.documentElement.lang;
+
+  // ---- Waiting times tick. The page's clock may be wrong: what counts is how far it is from the server's Date header.
+  let skew = 0;
+  document.addEventListener("htmx:afterOnLoad", (event) => {
+    const date = Date.parse(event.detail.xhr.getResponseHeader("Date") || "");
+    if (date) skew = date - Date.now();
+  });
+  const unit = (number, name) =>
+    new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "short" }).format(number);
+  const ago = (minutes) => {
+    const hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
+    if (days) return `${unit(days, "day")} ${unit(hours % 24, "hour")}`;
+    return hours ? `${unit(hours, "hour")} ${unit(minutes % 60, "minute")}` : unit(minutes, "minute");
+  };
+  const tick = () => {
+    for (const element of document.querySelectorAll("time.ago")) {
+      const text = ago(Math.max(0, Math.floor((Date.now() + skew - Date.parse(element.dateTime)) / 60000)));
+      if (element.textContent !== text) element.textContent = text;
+    }
+  };
+  setInterval(tick, 5000);
+
+  // ---- Windows
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]"), closer = event.target.closest("[data-close]");
+    if (opener) byId(opener.dataset.open).showModal();
+    if (closer) closer.closest("dialog").close();
+  });
+
+  // ---- Shortcuts: single letters, never while typing, and off for whoever switched them off (WCAG 2.1.4).
+  const on = byId("keys-on");
+  on.checked = localStorage.getItem("wayline-keys") !== "off";
+  on.addEventListener("change", () => localStorage.setItem("wayline-keys", on.checked ? "on" : "off"));
+  const go = (path) => () => location.assign(path);
+  const press = (id) => () => byId(id) && byId(id).click();
+  const keys = {
+    n: go("/next"),
+    q: go("/"),
+    c: () => (byId("claim") || document.querySelector(".case.waiting button"))?.click(),
+    r: () => byId("text")?.focus(),
+    e: press("end"),
+    b: () => document.dispatchEvent(new Event("wayline:newest")),
+    "?": () => byId("keys").showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select");
+    if (event.key === "Escape" && typing) event.target.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (!on.checked && event.key !== "?") return;
+    const action = keys[event.key.toLowerCase()];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  });
+
+  // ---- Idle: a hand on the keyboard keeps the session, an open page does not. Pages of one browser tell each other.
+  const allowed = Number(document.body.dataset.idle) * 1000, warning = 2 * 60 * 1000, step = 30 * 1000;
+  const others = new BroadcastChannel("wayline");
+  const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  let last = Date.now(), told = Date.now();
+  const active = () => {
+    last = Date.now();
+    if (last - told < step) return;
+    told = last;
+    fetch("/active", { method: "POST", headers: { "X-CSRFToken": token } })
+      .then((answer) => (answer.ok ? others.postMessage("active") : location.reload()))
+      .catch(() => (told = 0));
+  };
+  others.onmessage = () => {
+    last = told = Date.now();
+    byId("idle").close();
+  };
+  for (const name of ["keydown", "pointerdown", "wheel", "touchstart"]) {
+    document.addEventListener(name, () => byId("idle").open || active(), { passive: true });
+  }
+  byId("idle").addEventListener("close", active);
+  setInterval(() => {
+    const left = told + allowed - Date.now();
+    if (left < 0) location.reload();
+    else if (left < warning && !byId("idle").open) {
+      if (last > told) active();
+      else byId("idle").showModal();
+    }
+  }, 5000);
+})();

@@ -1,0 +1,8 @@
+"""What gunicorn serves: `gunicorn console.wsgi:app`. Every open page holds one of its threads (`/live`)."""
+
+from __future__ import annotations
+
+from console import create_app
+from helpline.settings import load
+
+app = create_app(load())

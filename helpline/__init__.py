@@ -1,0 +1,1 @@
+"""The core of the helpline: conversations, turns, delivery, danger, the desk, keys."""

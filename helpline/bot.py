@@ -1,0 +1,72 @@
+"""The worker's side of the turn protocol: one request to the bot, checked before anybody believes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from helpline import words
+
+MAX_STATE = 16 * 1024
+
+
+class BotAway(Exception):
+    """The bot could not be reached in time or is not ready: the message stays pending."""
+
+
+class BotFailed(Exception):
+    """The bot answered an error or something that is not an answer. The message is code, never text."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A checked answer. `replies` are bodies with a response, `commands` are `{"command": name, …}`, in order."""
+
+    replies: tuple[dict[str, Any], ...]
+    commands: tuple[dict[str, Any], ...]
+    state: dict[str, Any]
+    intent: str | None
+
+
+async def turn(client: httpx.AsyncClient, request: dict[str, Any], timeout: float) -> Answer:
+    """One turn. Raises `BotAway` or `BotFailed`; an empty success is a failure too."""
+    try:
+        response = await client.post("/webhooks/turn/", json=request, timeout=timeout)
+    except httpx.HTTPError as error:
+        raise BotAway(type(error).__name__) from None
+    if response.status_code == 503:
+        raise BotAway("503")
+    if response.status_code != 200:
+        raise BotFailed(str(response.status_code))
+    try:
+        return check(response.json())
+    except (ValueError, KeyError, TypeError, AttributeError, words.UnknownResponse) as error:
+        raise BotFailed(type(error).__name__) from None
+
+
+def check(body: Any) -> Answer:
+    """Raise on anything that the protocol does not allow (docs/architecture.md, "The turn protocol")."""
+    replies: list[dict[str, Any]] = []
+    commands: list[dict[str, Any]] = []
+    for reply in body["replies"]:
+        if "command" in reply:
+            commands.append(dict(reply))
+        else:
+            words.source(reply["response"])
+            replies.append(
+                {
+                    "response": reply["response"],
+                    "args": dict(reply.get("args") or {}),
+                    "choices": [_choice(choice) for choice in reply.get("choices") or ()],
+                }
+            )
+    state = body["state"]
+    if not isinstance(state, dict) or (not replies and not commands):
+        raise ValueError("empty")
+    return Answer(tuple(replies), tuple(commands), state, (body.get("understood") or {}).get("intent"))
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    return {"title": str(choice["title"]), "intent": str(choice["intent"]), "slots": dict(choice.get("slots") or {})}

@@ -1,0 +1,172 @@
+"""`wayline …`: everything an administrator does on the command line. docs/commands.md is held to this parser."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from helpline import database, keys, logs, migrate, operators
+from helpline.settings import BadSetting, Settings, load
+from locales import DOMAINS, LANGUAGES, catalogue, native_name
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+class Refused(Exception):
+    """What was asked cannot be done; the text says why and what to do."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(prog="wayline", description="Run and look after a Wayline helpline.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(
+        name: str, run: Command, help: str, into: argparse._SubParsersAction[argparse.ArgumentParser] = commands
+    ) -> argparse.ArgumentParser:
+        made = into.add_parser(name, help=help, description=help)
+        made.set_defaults(run=run)
+        return made
+
+    add("up", _up, "Start all five processes on this machine, and the embedded database if none is configured.")
+    add("worker", _worker, "Run one worker: turns, sending, what is due.")
+    add("migrate", _migrate, "Bring the database to the newest schema.")
+    operator = commands.add_parser("operator", help="Operators.").add_subparsers(required=True, metavar="ACTION")
+    made = add("add", _operator_add, "Add an operator; prints a one-time link to sign in.", operator)
+    made.add_argument("username")
+    made.add_argument("--alias", required=True, help="the name that people see")
+    made.add_argument("--language", default="en", choices=LANGUAGES)
+    made.add_argument("--role", action="append", choices=operators.ROLES, help="may be given several times")
+    telegram = commands.add_parser("telegram", help="Telegram.").add_subparsers(required=True, metavar="ACTION")
+    add("set-webhook", _telegram_set, "Tell Telegram where to send updates.", telegram)
+    add("info", _telegram_info, "What Telegram knows of our webhook: address, waiting updates, last error.", telegram)
+    key = commands.add_parser("keys", help="Master keys.").add_subparsers(required=True, metavar="ACTION")
+    add("new", _keys_new, "Print a new master key.", key)
+    content = commands.add_parser("content", help="Texts.").add_subparsers(required=True, metavar="ACTION")
+    add("status", _content_status, "Languages, how much is translated, and who has reviewed it.", content)
+    return root
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. Problems end with one line that says what to do, and code 1."""
+    asked = parser().parse_args(arguments)
+    logs.configure(asked.command)
+    needs_settings = asked.run not in (_keys_new, _content_status)
+    try:
+        sys.exit(asked.run(load() if needs_settings else None, asked))
+    except (BadSetting, Refused, operators.OperatorExists) as error:
+        print(f"wayline: {error}", file=sys.stderr)
+    except SQLAlchemyError as error:
+        print(
+            f"wayline: the database does not answer ({type(error).__name__}). Is WAYLINE_DATABASE_URL right and PostgreSQL "
+            "running? With `make run`, keep it running in another window.",
+            file=sys.stderr,
+        )
+    sys.exit(1)
+
+
+def _up(settings: Settings, asked: argparse.Namespace) -> int:
+    from helpline import up
+
+    return up.up(settings)
+
+
+def _worker(settings: Settings, asked: argparse.Namespace) -> int:
+    from helpline import worker
+
+    worker.main(settings)
+    return 0
+
+
+def _migrate(settings: Settings, asked: argparse.Namespace) -> int:
+    migrate.upgrade(database.engine(settings))
+    print("The database has the newest schema.")
+    return 0
+
+
+def _operator_add(settings: Settings, asked: argparse.Namespace) -> int:
+    engine = database.engine(settings)
+    with database.transaction(database.sessions(engine)) as session:
+        try:
+            made = operators.add(
+                session,
+                asked.username,
+                alias=asked.alias,
+                language=asked.language,
+                roles=tuple(asked.role or ("operator",)),
+            )
+        except operators.OperatorExists:
+            raise Refused(f'there is an operator "{asked.username}" already; choose another name.') from None
+        token = operators.invite(session, made)
+    host, port = settings.console
+    print(f"One-time link, good for {operators.INVITATION_HOURS} hours: http://{host}:{port}/once/{token}")
+    return 0
+
+
+def _keys_new(settings: Settings, asked: argparse.Namespace) -> int:
+    print(keys.new_master_key())
+    return 0
+
+
+def _content_status(settings: Settings, asked: argparse.Namespace) -> int:
+    for language in LANGUAGES[1:]:
+        for domain in DOMAINS:
+            info = catalogue(domain, language)
+            review = info.info().get("x-review", "unknown")
+            print(f"{language}  {native_name(language):12} {domain:8} {review}")
+    return 0
+
+
+def _telegram(settings: Settings):  # type: ignore[no-untyped-def]  # channels.telegram is imported only where it is used
+    from channels.telegram import Telegram
+
+    if not settings.telegram_token:
+        raise Refused("Telegram is off: set WAYLINE_TELEGRAM_TOKEN and WAYLINE_TELEGRAM_SECRET first.")
+    return Telegram(settings.telegram_token, settings.telegram_secret, settings.telegram_api_url)
+
+
+def _telegram_set(settings: Settings, asked: argparse.Namespace) -> int:
+    from channels.contract import SendError
+
+    if not settings.public_url.startswith("https://"):
+        raise Refused("WAYLINE_PUBLIC_URL must be an https address: Telegram sends nowhere else.")
+
+    async def work() -> None:
+        channel = _telegram(settings)
+        try:
+            await channel.set_webhook(f"{settings.public_url}/webhooks/telegram")
+        finally:
+            await channel.aclose()
+
+    try:
+        asyncio.run(work())
+    except SendError as error:
+        raise Refused(
+            f"Telegram refused ({type(error).__name__} {error}). Is the token right, and has this machine a network?"
+        ) from None
+    print("Telegram sends updates here from now on.")
+    return 0
+
+
+def _telegram_info(settings: Settings, asked: argparse.Namespace) -> int:
+    from channels.contract import SendError
+
+    async def work() -> None:
+        channel = _telegram(settings)
+        try:
+            info = await channel.webhook_info()
+        finally:
+            await channel.aclose()
+        print(
+            f"address: {info.url or 'none'}\nwaiting updates: {info.pending}\nlast error: {info.last_error or 'none'}"
+        )
+
+    try:
+        asyncio.run(work())
+    except SendError as error:
+        raise Refused(f"Telegram did not answer ({type(error).__name__} {error}).") from None
+    return 0

@@ -1,0 +1,37 @@
+"""Recognises the name of a country in what a person typed, in their language or in English (CLDR names)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from babel import Locale
+
+from helpline.normalise import words
+
+
+@cache
+def _names(language: str) -> dict[tuple[str, ...], str]:
+    names: dict[tuple[str, ...], str] = {}
+    for code in ("en", language):
+        for territory, name in Locale.parse(code).territories.items():
+            if len(territory) == 2 and territory.isalpha():
+                names.setdefault(tuple(words(name)), territory)
+    return names
+
+
+_BEFORE = frozenset(words("i am im in at now we are the я ми зараз в у на ми є انا نحن الان في ب انا في"))
+"""Words that may stand before the name. "From" is not among them: "from Syria" does not say where somebody is."""
+
+
+def mentioned(text: str, language: str) -> str | None:
+    """The country's code if `text` is a country's name, alone or as "I am in Poland"; `None` for anything longer."""
+    typed = tuple(words(text))
+    if not 0 < len(typed) <= 7:
+        return None
+    names = _names(language)
+    for start in range(len(typed)):
+        if typed[start:] in names:
+            return names[typed[start:]]
+        if typed[start] not in _BEFORE:
+            return None
+    return None

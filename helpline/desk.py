@@ -1,0 +1,202 @@
+"""The desk: cases, who holds a conversation, and whether anybody is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from helpline import conversations, database, erasure, words
+from helpline.keys import Keyring
+from helpline.models import Case, Conversation, Message, Operator, Screening
+from helpline.settings import Settings
+
+PRIORITIES = ("danger", "child", "high", "normal")
+ONLINE_SECONDS = 90
+"""An operator whose console has not asked for news in this time is not at the desk."""
+
+MINUTES_PER_CASE = 5
+"""Waiting time announced per case in front, until measured ones exist. An estimate, and worded as one ("may be")."""
+
+
+class NotClaimable(Exception):
+    """Somebody else holds the case, or it is closed."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Whether a person reads along now: `open` only if operators are online within opening hours."""
+
+    open: bool
+    waiting_minutes: int
+    opens_at: datetime | None
+
+    def as_context(self) -> dict[str, Any]:
+        return {
+            "open": self.open,
+            "waiting_minutes": self.waiting_minutes,
+            "opens_at": self.opens_at.isoformat() if self.opens_at else None,
+        }
+
+
+def state(session: Session, settings: Settings) -> Desk:
+    online = session.execute(
+        select(func.count())
+        .select_from(Operator)
+        .where(Operator.active, Operator.available, Operator.seen_at > func.now() - timedelta(seconds=ONLINE_SECONDS))
+    ).scalar_one()
+    waiting = session.execute(select(func.count()).select_from(Case).where(Case.state == "waiting")).scalar_one()
+    in_hours, opens_at = _hours(settings)
+    minutes = MINUTES_PER_CASE * (waiting // max(online, 1) + 1)
+    return Desk(in_hours and online > 0, minutes, opens_at)
+
+
+def _hours(settings: Settings) -> tuple[bool, datetime | None]:
+    """Whether the opening hours include now, and when they begin if not."""
+    from opening_hours import OpeningHours
+
+    hours = OpeningHours(settings.hours, timezone=settings.timezone)
+    now = datetime.now(settings.timezone)
+    if hours.is_open(now):
+        return True, None
+    return False, hours.next_change(now)
+
+
+def seen(session: Session, operator_id: int) -> None:
+    """The operator's console is open and asked for news."""
+    session.execute(update(Operator).where(Operator.id == operator_id).values(seen_at=func.now()))
+
+
+def open_case(
+    session: Session,
+    conversation: Conversation,
+    *,
+    priority: str,
+    reason: str,
+    consent: str = "none",
+    topic: str | None = None,
+    take: bool = True,
+) -> Case:
+    """Open a case, or raise the open one: a conversation has one open case, and its priority only rises.
+
+    `take`: the conversation waits for an operator from now on; without it the bot goes on meanwhile.
+    """
+    rank = PRIORITIES.index(priority)
+    case = open_case_of(session, conversation)
+    if case is None:
+        case = Case(
+            code=conversations.new_code(6),
+            conversation_id=conversation.id,
+            priority=rank,
+            reason=reason,
+            topic=topic,
+            language=conversation.language,
+            consent=consent,
+        )
+        session.add(case)
+    else:
+        if rank < case.priority:
+            case.priority, case.reason = rank, reason
+        case.topic = topic or case.topic
+        case.consent = consent if consent != "none" else case.consent
+    if take and conversation.holder == "bot":
+        conversation.holder = "waiting"
+    session.flush()
+    database.notify(session, database.DESK, case.code)
+    return case
+
+
+def open_case_of(session: Session, conversation: Conversation) -> Case | None:
+    return session.execute(
+        select(Case).where(Case.conversation_id == conversation.id, Case.state != "closed")
+    ).scalar_one_or_none()
+
+
+def waiting_list(session: Session, supervisor: bool = False) -> list[Case]:
+    """Open cases, most urgent first, then who waits longest. Complaints are for supervisors only."""
+    query = select(Case).where(Case.state != "closed")
+    if not supervisor:
+        query = query.where(Case.reason != "complaint")
+    return list(session.execute(query.order_by(Case.state.desc(), Case.priority, Case.opened_at)).scalars())
+
+
+def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -> Case:
+    """Take a waiting case. Two at once: one wins, the other gets `NotClaimable`. The person is told who is here."""
+    won = session.execute(
+        update(Case)
+        .where(Case.code == case_code, Case.state == "waiting")
+        .values(state="claimed", operator_id=operator.id, claimed_at=func.now())
+        .returning(Case.id)
+    ).scalar_one_or_none()
+    if won is None:
+        raise NotClaimable(case_code)
+    case = session.get_one(Case, won)
+    conversation = conversations.lock(session, case.conversation_id)
+    conversation.holder = "operator"
+    conversations.say(
+        session,
+        keys,
+        conversation,
+        {"response": "utter_operator_here", "args": {"alias": operator.alias}},
+        author="system",
+        case_id=case.id,
+    )
+    database.notify(session, database.DESK, case.code)
+    return case
+
+
+def _held(session: Session, case: Case, operator: Operator) -> Conversation:
+    conversation = conversations.lock(session, case.conversation_id)
+    session.refresh(case)
+    if case.state != "claimed" or case.operator_id != operator.id:
+        raise NotClaimable(case.code)
+    return conversation
+
+
+def reply(session: Session, keys: Keyring, case: Case, operator: Operator, text: str) -> Message:
+    """Send the operator's words. Raises `NotClaimable` unless this operator holds the case."""
+    conversation = _held(session, case, operator)
+    message = conversations.say(
+        session, keys, conversation, {"text": text}, author="operator", operator_id=operator.id, case_id=case.id
+    )
+    database.notify(session, database.DESK, case.code)
+    return message
+
+
+def close(session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str) -> None:
+    """End the case: the person is told and asked how it was, and the bot goes on from where it stood.
+
+    Whoever chose to be anonymous was promised that the chat is erased when they are done: here it is.
+    """
+    conversation = _held(session, case, operator)
+    case.state, case.outcome, case.closed_at = "closed", outcome, func.now()
+    session.flush()
+    if case.consent == "anonymous":
+        erasure.begin(session, keys, conversation)
+        farewell = body("utter_operator_erased", alias=operator.alias)
+        conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
+    else:
+        conversation.holder, conversation.acknowledged_at = "bot", None
+        for said in (body("utter_operator_closed", alias=operator.alias), body("utter_feedback")):
+            conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
+    database.notify(session, database.DESK, case.code)
+
+
+def body(response: str, **args: Any) -> dict[str, Any]:
+    """A message body for a response that the worker or the desk says without the bot, with domain.yml's choices."""
+    return {
+        "response": response,
+        "args": args,
+        "choices": [words.choice(button) for button in words.source(response).choices],
+    }
+
+
+def screenings(session: Session, conversation_id: int) -> list[Screening]:
+    return list(
+        session.execute(
+            select(Screening).where(Screening.conversation_id == conversation_id).order_by(Screening.id)
+        ).scalars()
+    )

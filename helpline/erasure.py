@@ -1,0 +1,77 @@
+"""Erasing a person: their words go at once; the last "done" is sent; then the key is destroyed.
+
+Without the key nothing of the conversation can be read again, not even in an older backup of its rows.
+What stays is the row with its random code, language and dates, for honest counts.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from helpline import database, intake
+from helpline.keys import Keyring
+from helpline.models import Case, Conversation, Message, Screening, Tombstone
+
+FAREWELL = timedelta(minutes=2)
+"""Time for the confirmation to reach the person before the address is forgotten."""
+
+
+def begin(session: Session, keys: Keyring, conversation: Conversation) -> None:
+    """Delete everything said and coded, forget how to find the person, and close the conversation.
+
+    A message that the same person writes later begins a new conversation that knows nothing of this one.
+    """
+    rows = session.execute(
+        select(Message.channel, Message.provider_id).where(
+            Message.conversation_id == conversation.id, Message.provider_id.is_not(None)
+        )
+    ).all()
+    digests = [
+        {"digest": intake.digest(session, keys, channel, provider_id)} for channel, provider_id in rows if provider_id
+    ]
+    if digests:
+        session.execute(insert(Tombstone).values(digests).on_conflict_do_nothing())
+    session.execute(delete(Message).where(Message.conversation_id == conversation.id))
+    session.execute(delete(Screening).where(Screening.conversation_id == conversation.id))
+    session.execute(
+        update(Case)
+        .where(Case.conversation_id == conversation.id, Case.state != "closed")
+        .values(state="closed", outcome="erased", closed_at=func.now())
+    )
+    conversation.holder = "closed"
+    conversation.state_sealed = None
+    conversation.consent, conversation.contact_safety = {}, {}
+    if conversation.channel != "web":
+        conversation.address_index = None
+    conversation.erase_at = func.now() + FAREWELL
+    database.notify(session, database.DESK)
+
+
+def finish(session: Session) -> int:
+    """Destroy the keys whose time has come. Returns how many conversations were erased."""
+    due = (
+        select(Conversation.id).where(Conversation.erase_at <= func.now()).with_for_update(skip_locked=True).limit(500)
+    )
+    ids = session.execute(due).scalars().all()
+    if ids:
+        session.execute(delete(Message).where(Message.conversation_id.in_(ids)))
+        session.execute(
+            update(Conversation)
+            .where(Conversation.id.in_(ids))
+            .values(
+                key_wrapped=None,
+                address_sealed=None,
+                address_index=None,
+                state_sealed=None,
+                country=None,
+                entry=None,
+                erase_at=None,
+                turn_due_at=None,
+                send_due_at=None,
+            )
+        )
+    return len(ids)

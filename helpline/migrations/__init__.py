@@ -1,0 +1,1 @@
+"""Schema history (Alembic). `wayline migrate` brings a database to the newest version."""

@@ -1,0 +1,89 @@
+"""Screening results: checked against data/screening.yml when stored, laid out by group for the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helpline.models import Screening
+from locales import translate
+
+FILE = Path(__file__).parent.parent / "data" / "screening.yml"
+ANSWERS = ("yes", "no", "skip")
+
+
+class BadScreening(Exception):
+    """A result that names a path, question or indicator which does not exist."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One question's place in the result. `state`: matched, not_matched, skipped, not_asked.
+
+    `response` is the question's response name, so that the operator reads it in their own language.
+    """
+
+    question: str
+    response: str
+    indicator: str | None
+    label: str
+    group: str
+    answer: str | None
+    state: str
+
+
+@cache
+def data() -> Mapping[str, Any]:
+    loaded: Mapping[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def check(path: str, answers: Mapping[str, str], matched: list[str]) -> None:
+    """Raise `BadScreening` unless every code is known."""
+    questions = {q["ask"] for q in data()["paths"].get(path, {}).get("questions", ())}
+    if not questions or not set(answers) <= questions or not set(answers.values()) <= set(ANSWERS):
+        raise BadScreening(path)
+    if not set(matched) <= set(data()["indicators"]):
+        raise BadScreening(path)
+
+
+def signs(screening: Screening, language: str) -> list[Sign]:
+    """Every question of the path in order, with what its answer shows; labels in the operator's language."""
+    out = []
+    for question in data()["paths"][screening.path]["questions"]:
+        indicator = question["indicator"] or None
+        answer = screening.answers.get(question["ask"])
+        entry = data()["indicators"][indicator] if indicator else None
+        out.append(
+            Sign(
+                question=question["ask"],
+                response=f"utter_q_{question['ask']}",
+                indicator=indicator,
+                label=translate("console", language, indicator, entry["label"]) if indicator and entry else "",
+                group=_label("groups", entry["group"], language) if entry else "",
+                answer=answer,
+                state=_state(answer, indicator, screening.matched),
+            )
+        )
+    return out
+
+
+def _state(answer: str | None, indicator: str | None, matched: list[str]) -> str:
+    if answer is None:
+        return "not_asked"
+    if answer == "skip":
+        return "skipped"
+    return "matched" if indicator in matched else "not_matched"
+
+
+def path_label(path: str, language: str) -> str:
+    return _label("paths", path, language)
+
+
+def _label(kind: str, code: str, language: str) -> str:
+    return translate("console", language, code, data()[kind][code]["label"])

@@ -1,0 +1,203 @@
+"""The worker: takes turns, sends replies, does what is due. Many may run; PostgreSQL is all that they share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import psycopg
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from channels.contract import Channel, SendError, Uncertain
+from channels.telegram import Telegram
+from helpline import bot, commands, danger, database, delivery, erasure, languages, providers, turns
+from helpline.database import transaction
+from helpline.keys import Keyring, keyring
+from helpline.settings import Settings
+
+log = structlog.get_logger()
+
+TURNS_AT_ONCE = 8
+SENDS_AT_ONCE = 8
+IDLE = 1.0
+"""Seconds between looks at a queue when nobody calls: due times have no NOTIFY."""
+BOT_TIMEOUT = 10.0
+SEND_TIMEOUT = 30.0
+DATABASE_AWAY = 1.0
+
+
+class Worker:
+    """One worker process."""
+
+    def __init__(self, settings: Settings, engine: Engine, keys: Keyring, channels: dict[str, Channel]) -> None:
+        self.settings, self.engine, self.keys, self.channels = settings, engine, keys, channels
+        self.make = database.sessions(engine)
+        self.owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.limits = {name: channel.limits for name, channel in channels.items()}
+        self.turns_due, self.sends_due = asyncio.Event(), asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop`; what is under way is finished first."""
+        async with httpx.AsyncClient(base_url=self.settings.bot_url, limits=httpx.Limits(max_connections=32)) as client:
+            self.client = client
+            tasks = [
+                asyncio.create_task(task)
+                for task in (
+                    self._listen(),
+                    self._housekeeping(),
+                    *(self._loop(self._turn, self.turns_due) for _ in range(TURNS_AT_ONCE)),
+                    *(self._loop(self._send, self.sends_due) for _ in range(SENDS_AT_ONCE)),
+                )
+            ]
+            log.info("worker started", owner=self.owner, channels=sorted(self.channels))
+            await self.stopping.wait()
+            self.turns_due.set()
+            self.sends_due.set()
+            _, late = await asyncio.wait(tasks, timeout=4)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for channel in self.channels.values():
+            await channel.aclose()
+
+    def stop(self) -> None:
+        self.stopping.set()
+
+    async def _loop(self, step: Callable[[], Awaitable[bool]], due: asyncio.Event) -> None:
+        """Repeat `step` while it finds work; sleep until called or for a moment otherwise."""
+        while not self.stopping.is_set():
+            try:
+                if await step():
+                    continue
+            except SQLAlchemyError as error:
+                log.error("database away", error=error)
+                await asyncio.sleep(DATABASE_AWAY)
+            except Exception as error:  # a worker that dies of one message answers nobody
+                log.error("step failed", step=step.__name__, error=error)
+                await asyncio.sleep(DATABASE_AWAY)
+            due.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(due.wait(), IDLE)
+
+    async def _in_transaction(self, function: Callable[..., Any], *args: Any) -> Any:
+        def work() -> Any:
+            with transaction(self.make) as session:
+                return function(session, *args)
+
+        return await asyncio.to_thread(work)
+
+    async def _turn(self) -> bool:
+        taken: turns.Taken | None = await self._in_transaction(turns.take, self.keys, self.settings, self.owner)
+        if taken is None:
+            return False
+        if taken.tap_id:
+            await self._answer_tap(taken)
+        if taken.for_bot is not None:
+            await self._ask_bot(taken.for_bot)
+        return True
+
+    async def _answer_tap(self, taken: turns.Taken) -> None:
+        """Telegram shows a spinner on the button until it hears from us; nothing else depends on it."""
+        channel = self.channels.get(taken.channel)
+        if isinstance(channel, Telegram):
+            try:
+                await asyncio.wait_for(channel.answer_tap(taken.tap_id or ""), 3)
+            except (SendError, TimeoutError) as error:
+                log.warning("tap not answered", error=error)
+
+    async def _ask_bot(self, asked: turns.ForBot) -> None:
+        """One request to the bot and one COMMIT with its answer, or a retry and in time a word to the person."""
+        started = time.monotonic()
+        timeout = BOT_TIMEOUT
+        if not asked.told:
+            timeout = max(0.5, min(timeout, turns.FALLBACK_AFTER.total_seconds() - asked.waited))
+        away = False
+        try:
+            answer = await bot.turn(self.client, asked.request, timeout)
+            await self._in_transaction(turns.finish, self.keys, self.settings, self.owner, asked, answer)
+            return
+        except (bot.BotFailed, commands.BadCommand) as error:
+            log.error("turn failed", message=asked.message_id, reason=f"{type(error).__name__} {error}")
+        except bot.BotAway as error:
+            away = True
+            log.warning("bot away", message=asked.message_id, reason=str(error))
+        waited = asked.waited + time.monotonic() - started
+        await self._in_transaction(turns.failed, self.keys, self.settings, self.owner, asked, away, waited)
+
+    async def _send(self) -> bool:
+        conversation = await self._in_transaction(delivery.lease, self.owner)
+        if conversation is None:
+            return False
+        while not self.stopping.is_set():
+            claimed = await self._in_transaction(delivery.claim, self.keys, self.owner, conversation, self.limits)
+            if claimed is None:
+                return True
+            error: SendError
+            try:
+                receipt = await asyncio.wait_for(
+                    self.channels[claimed.channel].send(claimed.address, claimed.part), SEND_TIMEOUT
+                )
+                await self._in_transaction(delivery.sent, self.owner, claimed, receipt)
+                continue
+            except SendError as caught:
+                error = caught
+            except TimeoutError:
+                error = Uncertain("timeout")
+            log.warning("part not sent", part=claimed.part_id, kind=type(error).__name__, code=error.code)
+            wait = await self._in_transaction(delivery.not_sent, self.owner, claimed, error)
+            if wait is not None:
+                return True
+        return True
+
+    async def _listen(self) -> None:
+        """Wake the loops when somebody commits work. Losing the connection only costs `IDLE` seconds."""
+        url = self.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+        while not self.stopping.is_set():
+            try:
+                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {database.TURNS}")
+                    await connection.execute(f"LISTEN {database.SENDS}")
+                    while not self.stopping.is_set():
+                        async for note in connection.notifies(timeout=2):
+                            (self.turns_due if note.channel == database.TURNS else self.sends_due).set()
+            except psycopg.Error as error:
+                log.warning("listen lost", error=error)
+                await asyncio.sleep(DATABASE_AWAY)
+
+    async def _housekeeping(self) -> None:
+        """What is due by the clock: destroying keys of erased conversations."""
+        while not self.stopping.is_set():
+            try:
+                erased = await self._in_transaction(erasure.finish)
+                if erased:
+                    log.info("erased", conversations=erased)
+            except SQLAlchemyError as error:
+                log.error("database away", error=error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), 5)
+
+
+def main(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    danger.find("warm up")
+    languages.detect("warm up the detector once")
+    engine = database.engine(settings, pool=TURNS_AT_ONCE + SENDS_AT_ONCE)
+    worker = Worker(settings, engine, keyring(settings), providers.channels(settings))
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, worker.stop)
+        await worker.run()
+
+    asyncio.run(work())

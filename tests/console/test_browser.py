@@ -1,0 +1,130 @@
+"""The console in a real browser: live, keyboard, and nothing that the policy has to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from sqlalchemy import func
+from werkzeug.serving import make_server
+
+from helpline import database, operators
+from helpline.database import Sessions, transaction
+from helpline.models import Operator
+from tests.console.conftest import Field
+
+CHROMIUM = "/usr/bin/chromium"
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium on this machine")
+
+XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def sam(chromium: Browser, address: str, make: Sessions, cast: dict[str, Operator]) -> Iterator[Page]:
+    """Sam's queue. In the end: no complaint of the browser, no request to anybody else."""
+    with transaction(make) as session:
+        token = operators.invite(session, session.get_one(Operator, cast["sam"].id))
+    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    troubles: list[str] = []
+
+    def complained(message: ConsoleMessage) -> None:
+        if message.type == "error" and "ERR_INTERNET_DISCONNECTED" not in message.text:
+            troubles.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(address):
+            troubles.append(request.url)
+
+    page.on("console", complained)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", asked)
+    page.goto(f"{address}/once/{token}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#live")).to_have_text("Live")
+    yield page
+    page.context.close()
+    assert troubles == []
+
+
+def test_a_new_case_appears_by_itself_with_a_cue(sam: Page, field: Field) -> None:
+    expect(sam.get_by_text("Nobody is waiting.")).to_be_visible()
+    code = field.case("hello", priority="danger", reason="danger_now", topic="danger_now")
+    expect(sam.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    expect(sam.locator("#cue")).to_have_text("1 person is waiting.")
+    expect(sam).to_have_title("(1) Wayline")
+
+
+def test_a_conversation_by_keyboard_with_a_draft_that_survives_news(sam: Page, field: Field, make: Sessions) -> None:
+    code = field.case(XSS)
+    sam.keyboard.press("n")
+    sam.wait_for_url(f"**/cases/{code}")
+    expect(sam.locator("#messages")).to_contain_text("<script>")
+    sam.keyboard.press("c")
+    expect(sam.locator("#text")).to_be_enabled()
+    sam.keyboard.press("r")
+    sam.keyboard.type("Hello qn")
+    with transaction(make) as session:
+        conversation = field.find(session, code).conversation
+        field.write(session, conversation, {"text": "are you there? " + XSS})
+        conversation.contact_safety = {"watched": True, "contact_first": False}
+        database.notify(session, database.DESK)
+    expect(sam.locator("#messages")).to_contain_text("are you there?", timeout=5000)
+    expect(sam.locator("#cards")).to_contain_text("Their phone may be read by somebody else.")
+    expect(sam.locator("#text")).to_have_value("Hello qn")
+    expect(sam.locator("#text")).to_be_focused()
+    sam.keyboard.press("Control+Enter")
+    expect(sam.locator(".message.operator .text")).to_have_text("Hello qn", timeout=5000)
+    expect(sam.locator("#text")).to_have_value("")
+    with transaction(make) as session:
+        field.find(session, code).conversation.opted_out_at = func.now()
+        database.notify(session, database.DESK)
+    sam.keyboard.type("kept")
+    expect(sam.locator("#why")).to_contain_text("asked us not to write", timeout=5000)
+    expect(sam.locator("#text")).to_have_value("kept")
+    assert sam.title() != "owned"
+    sam.keyboard.press("e")
+    sam.get_by_label("Gave information").check()
+    sam.locator("#closing").get_by_role("button", name="End the case").click()
+    expect(sam.get_by_text(f"Case {code} is closed.")).to_be_visible()
+
+
+def test_nothing_is_wider_than_a_small_phone(sam: Page, field: Field, address: str) -> None:
+    code = field.case("hello " * 40 + "x" * 300)
+    sam.set_viewport_size({"width": 360, "height": 740})
+    for path in ("/", f"/cases/{code}", "/cases", "/me"):
+        sam.goto(address + path)
+        for direction in ("ltr", "rtl"):
+            sam.evaluate("direction => { document.documentElement.dir = direction }", direction)
+            assert sam.evaluate("document.documentElement.scrollWidth") <= 360, path
+
+
+def test_a_lost_connection_is_said_and_mended(sam: Page, field: Field) -> None:
+    sam.context.set_offline(True)
+    sam.evaluate("window.dispatchEvent(new Event('pagehide'))")  # closes the stream, as a broken line would
+    sam.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(sam.locator("#live")).to_have_text("Connection lost, trying again", timeout=10000)
+    code = field.case("hello")
+    sam.context.set_offline(False)
+    expect(sam.locator("#live")).to_have_text("Live", timeout=15000)
+    expect(sam.locator(f"#claim-{code}")).to_be_visible(timeout=5000)

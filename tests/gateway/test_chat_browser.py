@@ -1,0 +1,216 @@
+"""The chat page in a real browser: leaving, losing the line, text that wants to be code, one hand on a keyboard."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from gateway import chat
+from helpline import conversations, desk
+from helpline.models import Conversation
+from tests.gateway.conftest import Stored
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/chat"
+    server.shutdown()
+
+
+@dataclass
+class Visit:
+    """A browser window with the chat page open. `strange` collects what must stay empty."""
+
+    page: Page
+    strange: list[str]
+
+    @property
+    def token(self) -> str:
+        return next(c["value"] for c in self.page.context.cookies() if c.get("name") == "wayline_chat")
+
+    def write(self, text: str) -> None:
+        self.page.fill("#text", text)
+        self.page.keyboard.press("Enter")
+
+    def said(self) -> list[str]:
+        return self.page.locator("#messages .text").all_text_contents()
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page, strange = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: strange.append(str(error)))
+    page.on("dialog", lambda dialog: (strange.append("a dialog opened"), dialog.dismiss()))
+    page.on("console", lambda line: strange.append(line.text) if "Security Policy" in line.text else None)
+
+    def outside(route: Route) -> None:
+        if route.request.url != chat.EXIT:
+            strange.append(route.request.url)
+        route.fulfill(body="<title>neutral</title>", content_type="text/html")
+
+    page.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:")), outside)
+    page.goto(address)
+    yield Visit(page, strange)
+    context.close()
+    assert strange == []
+
+
+def answer(stored: Stored, visit: Visit, body: dict[str, Any]) -> None:
+    def work(session: Any, found: Conversation) -> None:
+        found.turn_due_at = None
+        conversations.say(session, stored.keys, found, body)
+
+    stored.change(visit.token, work)
+
+
+def sent(visit: Visit, text: str) -> None:
+    """Wait until the page says that the server has it."""
+    expect(visit.page.locator("#messages .me[data-id]", has_text=text)).to_be_visible()
+
+
+def test_a_tap_is_answered(visit: Visit, stored: Stored) -> None:
+    visit.page.get_by_role("button", name="Talk to a person").click()
+    sent(visit, "Talk to a person")
+    expect(visit.page.locator("#typing")).to_be_visible()
+    answer(stored, visit, desk.body("utter_menu"))
+    expect(visit.page.locator("#messages > li")).to_have_count(3)
+    expect(visit.page.locator("#typing")).to_be_hidden()
+    expect(visit.page.locator(".choices")).to_have_count(1)
+    visit.page.get_by_role("button", name="A job offer").click()
+    sent(visit, "A job offer")
+    assert [body.get("tap", "")[:1] for _, author, body in stored.messages() if author == "person"] == ["", "c"]
+
+
+def test_text_is_never_markup(visit: Visit, stored: Stored) -> None:
+    nasty = '<img src=x onerror=alert(1)><script>alert(2)</script><svg onload=alert(3)> "{{7*7}}'
+    visit.write(nasty)
+    sent(visit, nasty)
+    answer(stored, visit, {"text": nasty})
+    expect(visit.page.locator("#messages .machine", has_text=nasty)).to_be_visible()
+    visit.page.reload()
+    assert visit.said()[1:] == [nasty, nasty]
+    assert visit.page.locator("#messages img, #messages script, #messages svg").count() == 0
+
+
+def test_what_was_written_offline_is_sent_once_and_in_order(visit: Visit, stored: Stored) -> None:
+    visit.write("one")
+    sent(visit, "one")
+    visit.page.context.set_offline(True)
+    visit.write("two")
+    visit.write("three")
+    expect(visit.page.locator("#notice")).to_contain_text("offline")
+    expect(visit.page.get_by_role("button", name="Not sent. Try again").first).to_be_visible()
+    visit.page.context.set_offline(False)
+    sent(visit, "two")
+    sent(visit, "three")
+    expect(visit.page.locator("#notice")).to_have_text("")
+    assert stored.texts() == ["one", "two", "three"]
+    assert visit.said()[1:] == ["one", "two", "three"]
+
+
+def test_an_answer_lost_on_the_way_does_not_double_the_message(visit: Visit, stored: Stored) -> None:
+    lost = []
+
+    def lose(route: Route) -> None:
+        if lost or route.request.method != "POST":
+            route.continue_()
+        else:
+            lost.append(route.fetch().status)  # the server has it
+            route.abort()
+
+    visit.page.route("**/chat/messages", lose)
+    visit.write("only once")
+    sent(visit, "only once")
+    visit.page.wait_for_timeout(1500)  # past the first retry
+    assert lost == [202]
+    assert stored.texts() == ["only once"]
+    assert visit.said()[1:] == ["only once"]
+
+
+def test_the_writing_field_follows_the_keyboard(visit: Visit, stored: Stored) -> None:
+    visit.page.focus("#text")
+    visit.page.keyboard.type("line one")
+    visit.page.keyboard.press("Shift+Enter")
+    visit.page.keyboard.type("line two")
+    visit.page.keyboard.press("Enter")
+    sent(visit, "line one")
+    assert stored.texts() == ["line one\nline two"]
+    visit.page.keyboard.press("Enter")  # nothing typed, nothing sent
+    visit.page.wait_for_timeout(300)
+    assert len(stored.texts()) == 1
+
+
+@pytest.mark.parametrize("way", ["button", "keys"])
+def test_leaving_replaces_the_page_at_once(visit: Visit, way: str) -> None:
+    visit.write("a secret")
+    sent(visit, "a secret")
+    entries = visit.page.evaluate("history.length")
+    if way == "button":
+        visit.page.get_by_role("link", name="Leave this page").click()
+    else:
+        for _ in range(3):
+            visit.page.keyboard.press("Shift")
+    visit.page.wait_for_url(chat.EXIT)
+    assert visit.page.evaluate("history.length") == entries
+    visit.page.go_back()
+    assert "/chat" not in visit.page.url
+
+
+def test_capitals_do_not_leave(visit: Visit) -> None:
+    visit.page.focus("#text")
+    for letter in "ABCDEF":
+        visit.page.keyboard.press(f"Shift+{letter}")
+    visit.page.wait_for_timeout(200)
+    assert visit.page.input_value("#text") == "ABCDEF"
+
+
+@pytest.mark.usefixtures("untranslated")
+def test_switching_the_language_keeps_the_draft_and_turns_the_page(visit: Visit) -> None:
+    visit.page.fill("#text", "half a sentence")
+    visit.page.locator(".languages summary").click()
+    visit.page.locator(".languages button[value=ar]").click()
+    expect(visit.page.locator("html")).to_have_attribute("dir", "rtl")
+    assert visit.page.input_value("#text") == "half a sentence"
+    visit.write("now send")
+    sent(visit, "now send")
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (320, 256), (640, 360)])
+def test_nothing_is_cut_off_on_small_or_magnified_screens(visit: Visit, width: int, height: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": height})
+    visit.write("x" * 400)
+    sent(visit, "x" * 400)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    expect(visit.page.locator("#exit")).to_be_in_viewport()
+    visit.page.locator("#send").scroll_into_view_if_needed()
+    expect(visit.page.locator("#send")).to_be_in_viewport()
+    expect(visit.page.locator("#exit")).to_be_in_viewport()
