@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Awaitable, Callable, Dict, Iterable, List, Optional, Tuple
 
+import aiohttp
 from rasa.core.channels.channel import InputChannel, OutputChannel, UserMessage
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.domain import Domain
@@ -22,10 +23,12 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
+from bot import checking
 from bot.state import BadState, compact, restore
 
 logger = logging.getLogger(__name__)
 
+ACTIONS_AWAY = "ActionsAway"
 NOT_TYPED = "\u2060"
 """Word joiner, invisible: put before what a person types, so that Rasa never reads "/intent{…}" as an order."""
 
@@ -78,6 +81,9 @@ class WatchedActions(EndpointConfig):
     async def request(self, *args: Any, **kwargs: Any) -> Optional[Any]:
         try:
             answer = await super().request(*args, **kwargs)
+        except aiohttp.ClientConnectionError:
+            current.get().failure = ACTIONS_AWAY
+            raise
         except Exception as error:
             current.get().failure = type(error).__name__
             raise
@@ -119,6 +125,7 @@ class TurnChannel(InputChannel):
         return "turn"
 
     def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
+        checking.install()
         turns = Blueprint("turn")
 
         @turns.get("/ready")
@@ -145,7 +152,10 @@ class TurnChannel(InputChannel):
                 current.reset(token)
             if turn.failure or turn.tracker is None:
                 logger.error("turn failed: %s", turn.failure)
-                return response.json({"error": turn.failure or "NoTracker"}, 500)
+                status = (
+                    503 if turn.failure == ACTIONS_AWAY else 500
+                )  # not this message's fault: it will be tried again
+                return response.json({"error": turn.failure or "NoTracker"}, status)
             return response.json(
                 {
                     "replies": turn.replies,

@@ -50,7 +50,7 @@ def supervises(operator: Operator) -> bool:
 def visible(session: Session, operator: Operator, code: str) -> Case | None:
     """The case if this operator may read it; `None` exactly as for one that does not exist.
 
-    Complaints are for supervisors, because the accused may be an operator (DOMAIN.md section 2). A closed
+    Complaints are for supervisors, because the accused may be an operator (docs/domain.md 2). A closed
     case is for who worked on it, and for supervisors.
     """
     case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()

@@ -9,3 +9,4 @@ limit_request_fields = 60
 accesslog = None  # addresses and paths of people are not ours to keep
 errorlog = "-"
 loglevel = "warning"
+control_socket_disable = True

@@ -55,7 +55,7 @@ class Readiness:
 
 
 def _stores(held: Store) -> bool:
-    """Whether the database takes a write: a full or read-only disk still answers questions (ACCEPTANCE 6)."""
+    """Whether the database takes a write: a full or read-only disk still answers questions."""
 
     def touch(session: Session) -> None:
         held.keys.secret(session, "blind index")

@@ -13,7 +13,7 @@ from typing import Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 SLOWEST = 8.0
-"""Seconds that a request may take to arrive. ACCEPTANCE 19 wants a slow sender gone within 10."""
+"""Seconds that a request may take to arrive. A slow sender must be gone within 10."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types

@@ -21,7 +21,7 @@ from helpline.keys import Keyring
 from helpline.settings import Settings
 
 DEADLINE = 4.5
-"""Seconds. ACCEPTANCE 5 wants the 503 in less than 5; Twilio stops waiting for an answer after 15."""
+"""Seconds. A 503 must come in less than 5; Twilio stops waiting for an answer after 15."""
 
 THREADS = 12
 """As many as the engine has connections (helpline.database.engine: 8 kept and 4 more)."""

@@ -20,7 +20,7 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 log = logging.getLogger(__name__)
 
 MAX_TRIES = 5
-"""Times that one update may break us before it is set aside (ACCEPTANCE 13): until it is taken, Telegram
+"""Times that one update may break us before it is set aside: until it is taken, Telegram
 holds back what the same chat says next."""
 
 
@@ -44,7 +44,7 @@ class Breakages:
 
 @blueprint.post("/telegram")
 def telegram() -> Response:
-    """Empty answer: Telegram would carry out a JSON body that names a method (CHANNELS.md)."""
+    """Empty answer: Telegram would carry out a JSON body that names a method."""
     channel = _configured("telegram")
     _take(channel, ["telegram"], channel.parse)
     return Response(status=200)
@@ -135,5 +135,5 @@ def _raw() -> RawRequest:
         method=request.method,
         url=store().settings.origin + request.path + (f"?{query}" if query else ""),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=request.get_data(cache=False, parse_form_data=False),
+        body=request.get_data(parse_form_data=False),
     )

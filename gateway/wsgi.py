@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from gateway import create_app
+from helpline import logs
 from helpline.settings import load
 
+logs.configure("web")
 app = create_app(load())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -10,6 +13,7 @@ import httpx
 from helpline import words
 
 MAX_STATE = 16 * 1024
+"""Bytes of JSON; the bot keeps its own state below (bot/state.py)."""
 
 
 class BotAway(Exception):
@@ -33,9 +37,11 @@ class Answer:
 async def turn(client: httpx.AsyncClient, request: dict[str, Any], timeout: float) -> Answer:
     """One turn. Raises `BotAway` or `BotFailed`; an empty success is a failure too."""
     try:
-        response = await client.post("/webhooks/turn/", json=request, timeout=timeout)
-    except httpx.HTTPError as error:
+        response = await asyncio.wait_for(client.post("/webhooks/turn/", json=request, timeout=timeout), timeout)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise BotAway(type(error).__name__) from None
+    except (httpx.HTTPError, TimeoutError) as error:  # it was there and broke, perhaps of this very message
+        raise BotFailed(type(error).__name__) from None
     if response.status_code == 503:
         raise BotAway("503")
     if response.status_code != 200:
@@ -54,7 +60,7 @@ def check(body: Any) -> Answer:
         if "command" in reply:
             commands.append(dict(reply))
         else:
-            words.source(reply["response"])
+            _check_words(reply["response"], reply.get("args") or {})
             replies.append(
                 {
                     "response": reply["response"],
@@ -63,10 +69,23 @@ def check(body: Any) -> Answer:
                 }
             )
     state = body["state"]
-    if not isinstance(state, dict) or (not replies and not commands):
+    if not isinstance(state, dict) or len(json.dumps(state).encode()) > MAX_STATE or (not replies and not commands):
         raise ValueError("empty")
     return Answer(tuple(replies), tuple(commands), state, (body.get("understood") or {}).get("intent"))
 
 
+def _check_words(response: str, args: dict[str, Any]) -> None:
+    """Raise now what would otherwise fail when the words are needed."""
+    missing = words.source(response).placeholders - set(args) - words.FROM_WORKER
+    if missing:
+        raise ValueError("arguments")
+    if "opens_at" in args:
+        datetime.fromisoformat(args["opens_at"])
+
+
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
-    return {"title": str(choice["title"]), "intent": str(choice["intent"]), "slots": dict(choice.get("slots") or {})}
+    """A choice for the bot, or, under Rasa's pretended intent "desk", one that the desk decides without it."""
+    slots = dict(choice.get("slots") or {})
+    if choice["intent"] == "desk":
+        return {"title": str(choice["title"]), **slots}
+    return {"title": str(choice["title"]), "intent": str(choice["intent"]), "slots": slots}

@@ -36,7 +36,7 @@ def match(text: str, titles: Sequence[str]) -> int | None:
     typed = words(text)
     if not typed:
         return None
-    if len(typed) == 1 and typed[0].isdigit() and len(typed[0]) <= 2:
+    if len(typed) == 1 and typed[0].isascii() and typed[0].isdecimal() and len(typed[0]) <= 2:
         index = int(typed[0]) - 1
         return index if 0 <= index < len(titles) else None
     for index, title in enumerate(titles):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from helpline import database, keys, logs, migrate, operators
 from helpline.settings import BadSetting, Settings, load
-from locales import DOMAINS, LANGUAGES, catalogue, native_name
+from locales import DOMAINS, LANGUAGES, native_name, review, translated
 
 Command = Callable[[Settings, argparse.Namespace], int]
 
@@ -62,8 +62,8 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"wayline: {error}", file=sys.stderr)
     except SQLAlchemyError as error:
         print(
-            f"wayline: the database does not answer ({type(error).__name__}). Is WAYLINE_DATABASE_URL right and PostgreSQL "
-            "running? With `make run`, keep it running in another window.",
+            f"wayline: the database does not answer ({type(error).__name__}). Is WAYLINE_DATABASE_URL right, and is "
+            "PostgreSQL running? With `make run`, keep it running in another window.",
             file=sys.stderr,
         )
     sys.exit(1)
@@ -115,9 +115,10 @@ def _keys_new(settings: Settings, asked: argparse.Namespace) -> int:
 def _content_status(settings: Settings, asked: argparse.Namespace) -> int:
     for language in LANGUAGES[1:]:
         for domain in DOMAINS:
-            info = catalogue(domain, language)
-            review = info.info().get("x-review", "unknown")
-            print(f"{language}  {native_name(language):12} {domain:8} {review}")
+            done, total = translated(domain, language)
+            print(
+                f"{language}  {native_name(language):12} {domain:8} {done:4} of {total:4}  {review(domain, language)}"
+            )
     return 0
 
 

@@ -32,6 +32,7 @@ class Scope:
     session: Session
     keys: Keyring
     conversation: Conversation
+    message_id: int | None = None  # the message that is being answered
 
 
 Handler = Callable[..., None]
@@ -52,7 +53,7 @@ def apply(scope: Scope, order: Mapping[str, Any]) -> None:
         raise BadCommand(name[:40] if name.isidentifier() else "not a name")
     try:
         handler(scope, **arguments)
-    except (TypeError, ValueError, KeyError, screening.BadScreening):
+    except (TypeError, ValueError, KeyError, AttributeError, screening.BadScreening):
         raise BadCommand(name) from None
 
 
@@ -60,6 +61,8 @@ def apply(scope: Scope, order: Mapping[str, Any]) -> None:
 def hand_over(scope: Scope, priority: str, reason: str, consent: str, topic: str | None = None) -> None:
     """Open a case and let the conversation wait for an operator."""
     if consent not in CONSENT_LEVELS or reason not in REASONS:
+        raise ValueError
+    if topic is not None and not (isinstance(topic, str) and topic.isascii() and topic.isidentifier()):
         raise ValueError
     desk.open_case(scope.session, scope.conversation, priority=priority, reason=reason, consent=consent, topic=topic)
     if consent != "none":
@@ -75,7 +78,7 @@ def set_language(scope: Scope, language: str) -> None:
 
 @command
 def set_country(scope: Scope, country: str) -> None:
-    if len(country) != 2 or not country.isalpha():
+    if not isinstance(country, str) or len(country) != 2 or not (country.isascii() and country.isalpha()):
         raise ValueError
     scope.conversation.country = country.upper()
 
@@ -127,13 +130,12 @@ def find_services(scope: Scope, topic: str | None = None) -> None:
 @command
 def complain(scope: Scope) -> None:
     """A case that only supervisors see; the conversation stays with the bot until one takes it."""
-    case = desk.open_case(scope.session, scope.conversation, priority="high", reason="complaint", take=False)
-    case.reason = "complaint"
+    desk.open_complaint(scope.session, scope.conversation)
 
 
 @command
 def delete_my_data(scope: Scope) -> None:
-    erasure.begin(scope.session, scope.keys, scope.conversation)
+    erasure.begin(scope.session, scope.keys, scope.conversation, scope.message_id)
 
 
 @command

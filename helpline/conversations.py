@@ -53,32 +53,35 @@ def find_or_create(
     country: str | None = None,
     entry: str | None = None,
 ) -> Conversation:
-    """The conversation of `address`. Two requests at once make one row."""
-    found = find(session, keys, channel, address)
-    if found is not None and found.holder != "closed":
-        return found
-    if found is not None:  # erased a moment ago: who writes now is somebody new to us
-        found.address_index = None
-        session.flush()
-    wrapped = keys.new_wrapped()
-    session.execute(
-        insert(Conversation)
-        .values(
-            code=new_code(),
-            channel=channel,
-            address_index=keys.index(session, channel, address),
-            address_sealed=keys.seal(wrapped).close(address),
-            key_wrapped=wrapped,
-            language=language,
-            language_source=language_source,
-            country=country,
-            entry=entry,
+    """The conversation of `address`, locked until COMMIT. Two requests at once make one row.
+
+    The lock keeps erasing from destroying the key between sealing a message and storing it.
+    """
+    for _ in range(3):
+        found = find(session, keys, channel, address)
+        if found is not None:
+            found = lock(session, found.id)
+            if found.holder != "closed" and found.key_wrapped is not None:
+                return found
+            found.address_index = None  # erased a moment ago: who writes now is somebody new to us
+            session.flush()
+        wrapped = keys.new_wrapped()
+        session.execute(
+            insert(Conversation)
+            .values(
+                code=new_code(),
+                channel=channel,
+                address_index=keys.index(session, channel, address),
+                address_sealed=keys.seal(wrapped).close(address),
+                key_wrapped=wrapped,
+                language=language,
+                language_source=language_source,
+                country=country,
+                entry=entry,
+            )
+            .on_conflict_do_nothing(index_elements=["channel", "address_index"])
         )
-        .on_conflict_do_nothing(index_elements=["channel", "address_index"])
-    )
-    made = find(session, keys, channel, address)
-    assert made is not None
-    return made
+    raise RuntimeError("a conversation was erased as often as it was made")
 
 
 def seal_of(keys: Keyring, conversation: Conversation) -> Seal:
@@ -95,7 +98,10 @@ class Erased(Exception):
 def lock(session: Session, conversation_id: int) -> Conversation:
     """The conversation, locked until COMMIT: whoever changes its holder, state or queues goes through here."""
     return session.execute(
-        select(Conversation).where(Conversation.id == conversation_id).with_for_update(key_share=True)
+        select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     ).scalar_one()
 
 

@@ -8,6 +8,15 @@ from babel import Locale
 
 from helpline.normalise import words
 
+_COMMON = {
+    "UK": "GB", "England": "GB", "Great Britain": "GB", "USA": "US", "America": "US", "Turkey": "TR",
+    "Czech Republic": "CZ", "Palestine": "PS", "Holland": "NL", "Macedonia": "MK", "Ivory Coast": "CI",
+}  # fmt: skip
+"""What people write where CLDR has the official name."""
+
+_CASED = ("uk",)
+"""Languages whose endings change after "in": the last letter of a name does not count (в Польщі, в Україні)."""
+
 
 @cache
 def _names(language: str) -> dict[tuple[str, ...], str]:
@@ -16,6 +25,8 @@ def _names(language: str) -> dict[tuple[str, ...], str]:
         for territory, name in Locale.parse(code).territories.items():
             if len(territory) == 2 and territory.isalpha():
                 names.setdefault(tuple(words(name)), territory)
+    for name, territory in _COMMON.items():
+        names.setdefault(tuple(words(name)), territory)
     return names
 
 
@@ -30,8 +41,20 @@ def mentioned(text: str, language: str) -> str | None:
         return None
     names = _names(language)
     for start in range(len(typed)):
-        if typed[start:] in names:
-            return names[typed[start:]]
+        rest = typed[start:]
+        if rest in names:
+            return names[rest]
+        if language in _CASED and len(rest) == 1 and (found := _cased(rest[0], language)):
+            return found
         if typed[start] not in _BEFORE:
             return None
     return None
+
+
+def _cased(word: str, language: str) -> str | None:
+    found = {
+        territory
+        for name, territory in _names(language).items()
+        if len(name) == 1 and len(name[0]) > 4 and word.startswith(name[0][:-1]) and len(word) <= len(name[0]) + 1
+    }
+    return found.pop() if len(found) == 1 else None

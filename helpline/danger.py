@@ -48,7 +48,7 @@ def _same(pattern: str, word: str) -> bool:
 
 def _forms(word: str) -> tuple[str, ...]:
     """The word, and in Arabic the word without a glued "and" or "so", which no list can spell out for every phrase."""
-    return (word, word[1:]) if len(word) > 3 and word[0] in "وف" else (word,)
+    return (word, word[1:]) if len(word) > 2 and word[0] in "وف" else (word,)
 
 
 def _compile(phrase: str, alarm: Alarm) -> _Phrase:
@@ -82,18 +82,15 @@ def _phrases() -> tuple[_Index, _Index]:
     return exact, prefixed
 
 
-def find(text: str) -> Alarm | None:
-    """The first alarm in `text`, whatever its language; danger_now before self_harm."""
+def find(text: str, language: str | None = None) -> Alarm | None:
+    """The alarm in `text`, whatever its language: danger_now before self_harm, the list of `language` before others."""
     message = words(text)
     exact, prefixed = _phrases()
-    found: Alarm | None = None
+    found: set[Alarm] = set()
     for position, word in enumerate(message):
         starting: list[_Phrase] = [
             p for form in _forms(word) for p in (*exact.get(form, ()), *prefixed.get(form[:2], ()))
         ]
-        for phrase in starting:
-            if phrase.at(message, position):
-                if phrase.alarm.kind == "danger_now":
-                    return phrase.alarm
-                found = found or phrase.alarm
-    return found
+        found.update(phrase.alarm for phrase in starting if phrase.alarm not in found and phrase.at(message, position))
+    ranked = sorted(found, key=lambda alarm: (KINDS.index(alarm.kind), alarm.language != language, alarm.language))
+    return ranked[0] if ranked else None

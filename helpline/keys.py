@@ -1,8 +1,9 @@
 """Keys: one per conversation, wrapped by the master keys; and the blind index that finds an address.
 
 Whoever holds the database alone reads nothing about a person: addresses, bodies and the bot's state are
-sealed with the conversation's own key. Destroying that key erases the person, also from older backups of
-the sealed rows. Fernet is AES-128-CBC with HMAC-SHA256 (cryptography's documented format).
+sealed with the conversation's own key, which the master keys wrap. Destroying that key erases the person from
+the database; a backup from before holds the wrapped key too (docs/threat-model.md). Fernet is AES-128-CBC with
+HMAC-SHA256 (cryptography's documented format).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from sqlalchemy.orm import Session
 
 from helpline.models import Secret
 from helpline.settings import BadSetting, Settings
+
+MIN_KEY = 32
 
 
 def new_master_key() -> str:
@@ -75,13 +78,17 @@ class Keyring:
 
     def secret(self, session: Session, name: str) -> bytes:
         """A named random secret of this installation, made on first use and kept wrapped in the database."""
-        if name not in self._secrets:
-            session.execute(
-                insert(Secret).values(name=name, wrapped=self._wrap.encrypt(os.urandom(32))).on_conflict_do_nothing()
-            )
-            wrapped = session.execute(select(Secret.wrapped).where(Secret.name == name)).scalar_one()
+        if name in self._secrets:
+            return self._secrets[name]
+        stored = select(Secret.wrapped).where(Secret.name == name)
+        wrapped = session.execute(stored).scalar_one_or_none()
+        if wrapped is not None:
             self._secrets[name] = self._unwrap(wrapped)
-        return self._secrets[name]
+            return self._secrets[name]
+        # Not remembered yet: this transaction may still be rolled back, and another process's secret win.
+        made = self._wrap.encrypt(os.urandom(32))
+        session.execute(insert(Secret).values(name=name, wrapped=made).on_conflict_do_nothing())
+        return self._unwrap(session.execute(stored).scalar_one())
 
     def index(self, session: Session, channel: str, value: str) -> bytes:
         """Blind index: finds the row of an address without storing the address. 32 bytes, keyed HMAC-SHA256.
@@ -97,17 +104,17 @@ def keyring(settings: Settings) -> Keyring:
     if settings.master_keys or not settings.demo:
         return Keyring(settings.master_keys)
     path = settings.var / "master.key"
-    try:
-        return Keyring((path.read_text().strip(),))
-    except FileNotFoundError:
-        pass
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Keyring((_first_key(path),))
+    key = path.read_text().strip() if path.exists() else _first_key(path)
+    if len(key) < MIN_KEY:
+        raise BadSetting(f"{path} does not hold a key. Put the right one back; without it nothing old can be read.")
+    return Keyring((key,))
 
 
 def _first_key(path: Path) -> str:
     """Write a new key to `path` unless another process just did; returns what the file holds."""
     own = path.with_name(f".{path.name}.{os.getpid()}")
+    own.unlink(missing_ok=True)  # of a start that was killed
     handle = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(new_master_key())

@@ -11,7 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
-SOURCES = ("config.yml", "domain.yml", "data/rules.yml", "data/nlu/**/*.yml", "bot/*.py", "requirements/bot.txt")
+SOURCES = (
+    "config.yml",
+    "domain.yml",
+    "data/rules.yml",
+    "data/nlu/**/*.yml",
+    "data/lexicon/*.json",
+    "bot/*.py",
+    "requirements/bot.txt",
+)
 KEEP = 2
 RASA_ENV = {
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -133,7 +133,24 @@ class Part(Base):
     error: Mapped[str | None]
     settled_at: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("message_id", "position"), UniqueConstraint("channel", "provider_id"))
+    __table_args__ = (
+        UniqueConstraint("message_id", "position"),
+        Index("parts_provider", "channel", "provider_id"),  # not unique: Telegram counts messages per chat
+    )
+
+
+class EarlyReport(Base):
+    """A delivery report that came before the COMMIT that stored the provider's id of its part."""
+
+    __tablename__ = "early_reports"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    channel: Mapped[str]
+    provider_id: Mapped[str]
+    status: Mapped[str]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+    __table_args__ = (Index("early_reports_provider", "channel", "provider_id"),)
 
 
 class Tombstone(Base):
@@ -148,7 +165,8 @@ class Case(Base):
     """A conversation that a person must look at. `state`: waiting, claimed, closed.
 
     `priority`: 0 danger, 1 child, 2 high, 3 normal. `consent`: shared, confidential, anonymous, or none
-    where nothing was asked yet (danger, bot away). `rating`: what the person said afterwards.
+    where nothing was asked yet (danger, bot away). `rating`: what the person said afterwards. A complaint is a case
+    of its own beside the ordinary one, so that neither changes who may see the other.
     """
 
     __tablename__ = "cases"
@@ -172,7 +190,12 @@ class Case(Base):
     operator: Mapped[Operator | None] = relationship()
 
     __table_args__ = (
-        Index("cases_one_open", "conversation_id", unique=True, postgresql_where=text("state <> 'closed'")),
+        Index(
+            "cases_one_open",
+            "conversation_id",
+            unique=True,
+            postgresql_where=text("state <> 'closed' AND reason <> 'complaint'"),
+        ),
         Index("cases_waiting", "priority", "opened_at", postgresql_where=text("state = 'waiting'")),
     )
 

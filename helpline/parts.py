@@ -11,6 +11,7 @@ from helpline.choices import token
 from helpline.words import Line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?؟。…])\s+|\n+")
+_FLAG_LETTERS = "".join(chr(code) for code in range(0x1F1E6, 0x1F200))
 _SPACE = re.compile(r"\s+")
 
 
@@ -66,11 +67,13 @@ def _cut(text: str, length: int, utf16: bool) -> int:
 def _joined(text: str, cut: int) -> bool:
     """Whether cutting here would tear a grapheme apart (combining marks, joiners, modifiers, flags)."""
     before, after = text[cut - 1], text[cut]
+    flags = len(text[:cut]) - len(text[:cut].rstrip(_FLAG_LETTERS))  # two of them make one flag
     return (
         unicodedata.combining(after) > 0
         or unicodedata.category(after) in ("Mn", "Me", "Mc")
         or "\u200d" in (before, after)
         or "\ufe00" <= after <= "\ufe0f"
         or "\U0001f3fb" <= after <= "\U0001f3ff"
-        or ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff")
+        or (flags % 2 == 1 and after in _FLAG_LETTERS)
+        or "\U000e0020" <= after <= "\U000e007f"  # tags: the flags of England, Scotland and Wales
     )

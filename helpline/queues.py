@@ -53,6 +53,10 @@ class Queue:
         holder: str | None = getattr(conversation, f"{self.name}_owner")
         return holder == owner
 
+    def renew(self, conversation: Conversation) -> None:
+        """Keep the lease of this locked row for another `LEASE`."""
+        setattr(conversation, f"{self.name}_lease_until", func.now() + LEASE)
+
     def release(self, conversation: Conversation, *, more: bool, after: float = 0.0) -> None:
         """Give the lease back; due again in `after` seconds if there is `more`, else not at all."""
         due = func.clock_timestamp() + timedelta(seconds=after) if more else None

@@ -45,11 +45,19 @@ def data() -> Mapping[str, Any]:
 
 def check(path: str, answers: Mapping[str, str], matched: list[str]) -> None:
     """Raise `BadScreening` unless every code is known."""
+    if not isinstance(answers, dict) or not isinstance(matched, list):
+        raise BadScreening(path)
     questions = {q["ask"] for q in data()["paths"].get(path, {}).get("questions", ())}
     if not questions or not set(answers) <= questions or not set(answers.values()) <= set(ANSWERS):
         raise BadScreening(path)
     if not set(matched) <= set(data()["indicators"]):
         raise BadScreening(path)
+
+
+def matched(path: str, answers: Mapping[str, str]) -> list[str]:
+    """Indicators that the answers show, in the order of the questions."""
+    questions = data()["paths"][path]["questions"]
+    return [q["indicator"] for q in questions if q["indicator"] and answers.get(q["ask"]) == q["match"]]
 
 
 def signs(screening: Screening, language: str) -> list[Sign]:

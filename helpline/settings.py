@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+from locales import LANGUAGES
 
 
 class BadSetting(Exception):
@@ -71,9 +74,21 @@ def _zone(value: str) -> ZoneInfo:
 def _country(value: str) -> str | None:
     if not value:
         return None
-    if len(value) != 2 or not value.isalpha():
+    if len(value) != 2 or not (value.isascii() and value.isalpha()):
         raise ValueError("write a two-letter country code such as PL")
     return value.upper()
+
+
+def _language(value: str) -> str:
+    if value not in LANGUAGES:
+        raise ValueError(f"write one of {', '.join(LANGUAGES)}")
+    return value
+
+
+def _telegram_secret(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value):
+        raise ValueError("Telegram takes 1 to 256 of A-Z a-z 0-9 _ and -")
+    return value
 
 
 def _database(value: str) -> str:
@@ -105,6 +120,7 @@ DECLARED = (
         "WAYLINE_TELEGRAM_SECRET",
         "telegram_secret",
         "Secret that Telegram sends with every update (1-256 of A-Z a-z 0-9 _ -).",
+        parse=_telegram_secret,
         secret=True,
     ),
     Setting("WAYLINE_TELEGRAM_API_URL", "telegram_api_url", "Telegram's API.", "https://api.telegram.org", _url),
@@ -117,7 +133,7 @@ DECLARED = (
         "Number or messaging service that SMS come from; empty: SMS is off.",
     ),
     Setting("WAYLINE_TWILIO_WHATSAPP_FROM", "twilio_whatsapp_from", "WhatsApp sender; empty: WhatsApp is off."),
-    Setting("WAYLINE_DEMO", "demo", "1: try it out on this machine only (loopback, no second factor).", "0", _flag),
+    Setting("WAYLINE_DEMO", "demo", "1: try it out on this machine only (loopback).", "0", _flag),
     Setting("WAYLINE_VAR", "var", "Folder for state: embedded database, demo key.", "var", Path),
     Setting("WAYLINE_HTTP", "http", "Where `web` listens. Demo default: 127.0.0.1:8080.", "0.0.0.0:8080", _address),
     Setting("WAYLINE_CONSOLE", "console", "Where `console` listens.", "127.0.0.1:8081", _address),
@@ -131,7 +147,7 @@ DECLARED = (
     ),
     Setting("WAYLINE_HOURS", "hours", "When operators are at the desk, in OpenStreetMap syntax.", "24/7", _hours),
     Setting("WAYLINE_TIMEZONE", "timezone", "Time zone of WAYLINE_HOURS.", "UTC", _zone),
-    Setting("WAYLINE_LANGUAGE", "language", "Language used until the person's is known.", "en"),
+    Setting("WAYLINE_LANGUAGE", "language", "Language used until the person's is known.", "en", _language),
 )
 
 
@@ -139,15 +155,15 @@ DECLARED = (
 class Settings:
     """The settings of one process, parsed. Empty strings and `None` mean: not set, the feature is off."""
 
-    database_url: str
-    master_keys: tuple[str, ...]
+    database_url: str = field(repr=False)
+    master_keys: tuple[str, ...] = field(repr=False)
     public_url: str
     bot_url: str
-    telegram_token: str
-    telegram_secret: str
+    telegram_token: str = field(repr=False)
+    telegram_secret: str = field(repr=False)
     telegram_api_url: str
     twilio_account_sid: str
-    twilio_auth_token: str
+    twilio_auth_token: str = field(repr=False)
     twilio_api_url: str
     twilio_sms_from: str
     twilio_whatsapp_from: str
@@ -207,6 +223,8 @@ def _check(settings: Settings) -> None:
             "WAYLINE_PUBLIC_URL is not set: write the address that people use, "
             "or set WAYLINE_DEMO=1 to try Wayline on this machine."
         )
+    elif not settings.public_url.startswith("https://"):
+        raise BadSetting("WAYLINE_PUBLIC_URL must begin with https://: what people write must not travel in the open.")
     elif not settings.master_keys:
         raise BadSetting(
             "WAYLINE_MASTER_KEYS is not set: `wayline keys new` prints a key; keep a copy of it elsewhere."

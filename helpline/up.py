@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from honcho.environ import parse_procfile
@@ -24,9 +25,14 @@ from helpline.cli import Refused
 from helpline.models import Operator
 from helpline.settings import Settings
 
-BOT_PORT, ACTIONS_PORT = 5005, 5055
+ACTIONS_ABOVE = 50
+"""The action server listens this many ports above the bot (5005 and 5055, as Rasa does)."""
 DISK_NEEDED = 500 * 1024 * 1024
 READY_WITHIN = 180.0
+
+
+def _bot_port(settings: Settings) -> int:
+    return urlsplit(settings.bot_url).port or 80
 
 
 def up(settings: Settings) -> int:
@@ -45,14 +51,16 @@ def up(settings: Settings) -> int:
     keys.keyring(settings)
     link = _demo_login(settings, engine) if settings.demo else None
     engine.dispose()
+    bot_port = _bot_port(settings)
+    actions_port = bot_port + ACTIONS_ABOVE
     environment = {
         **os.environ,
         **model.RASA_ENV,
         "WAYLINE_DATABASE_URL": url.replace("+psycopg", ""),
         "BOT_MODEL": str(trained),
-        "BOT_PORT": str(BOT_PORT),
-        "ACTIONS_PORT": str(ACTIONS_PORT),
-        "ACTIONS_URL": f"http://127.0.0.1:{ACTIONS_PORT}/webhook",
+        "BOT_PORT": str(bot_port),
+        "ACTIONS_PORT": str(actions_port),
+        "ACTIONS_URL": f"http://127.0.0.1:{actions_port}/webhook",
         "SANIC_HOST": "127.0.0.1",
         "WEB_BIND": _bind(settings.http),
         "CONSOLE_BIND": _bind(settings.console),
@@ -83,8 +91,8 @@ def _check(settings: Settings) -> None:
     for what, (host, port) in {
         "WAYLINE_HTTP": settings.http,
         "WAYLINE_CONSOLE": settings.console,
-        "the dialogue model": ("127.0.0.1", BOT_PORT),
-        "the actions": ("127.0.0.1", ACTIONS_PORT),
+        "the dialogue model": ("127.0.0.1", _bot_port(settings)),
+        "the actions": ("127.0.0.1", _bot_port(settings) + ACTIONS_ABOVE),
     }.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -127,9 +135,8 @@ def _announce(settings: Settings, link: str | None) -> None:
             pass
         time.sleep(0.5)
     else:
-        _say(
-            f"Not everything is ready after {READY_WITHIN:.0f} s; the reason stands in {settings.var / 'log' / 'wayline.log'}."
-        )
+        log = settings.var / "log" / "wayline.log"
+        _say(f"Not everything is ready after {READY_WITHIN:.0f} s; the reason stands in {log}.")
     lines = [f"Ready after {time.monotonic() - started:.0f} s.", "", f"  Chat:      {settings.origin}/chat"]
     lines.append(f"  Console:   http://{_bind(settings.console)}/")
     if link:

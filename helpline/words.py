@@ -18,10 +18,13 @@ from typing import Any
 import yaml
 from babel.dates import format_datetime
 
+from helpline import emergency
 from locales import native_name, translate
 
 DOMAIN = Path(__file__).parent.parent / "domain.yml"
 EXPIRED = "utter_expired"
+FROM_WORKER = frozenset({"helpline", "emergency_number"})
+"""Placeholders that `complete` fills in; all others come with the response."""
 ANYWHERE = "utter_emergency_number_anywhere"
 """Stands in for `{emergency_number}` where the country is not known."""
 
@@ -86,13 +89,35 @@ def source(response: str) -> Source:
         raise UnknownResponse(response) from None
 
 
+def is_expired(found: Source, today: date | None = None) -> bool:
+    return bool(found.expires and found.expires <= (today or date.today()))
+
+
+def offered(body: Mapping[str, Any], today: date | None = None) -> list[dict[str, Any]]:
+    """The choices that really stand under a message: those of `utter_expired` where its facts are withheld."""
+    if "response" in body and is_expired(source(str(body["response"])), today):
+        return [choice(button) for button in source(EXPIRED).choices]
+    return list(body.get("choices") or ())
+
+
+def complete(body: Mapping[str, Any], helpline: str, country: str | None) -> dict[str, Any]:
+    """The body with what only the worker knows: our name, and the emergency number of the person's country."""
+    wanted = source(str(body["response"])).placeholders
+    args = dict(body.get("args") or {})
+    if "emergency_number" in wanted:
+        args["emergency_number"] = emergency.number(country)
+    if "helpline" in wanted:
+        args["helpline"] = helpline
+    return {**body, "args": args}
+
+
 def line(body: Mapping[str, Any], language: str, today: date | None = None) -> Line:
     """The words of a message body in `language`. Expired facts are withheld; `utter_expired` stands in."""
     if "response" not in body:
         return Line(str(body.get("text", "")))
     name = str(body["response"])
     found = source(name)
-    if found.expires and found.expires <= (today or date.today()):
+    if is_expired(found, today):
         expired = source(EXPIRED)
         return Line(
             translate("bot", language, EXPIRED, expired.text), tuple(_titles(EXPIRED, expired.choices, language))

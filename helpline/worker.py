@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import signal
@@ -15,11 +16,10 @@ import httpx
 import psycopg
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from channels.contract import Channel, SendError, Uncertain
 from channels.telegram import Telegram
-from helpline import bot, commands, danger, database, delivery, erasure, languages, providers, turns
+from helpline import bot, commands, danger, database, delivery, erasure, languages, providers, reports, routing, turns
 from helpline.database import transaction
 from helpline.keys import Keyring, keyring
 from helpline.settings import Settings
@@ -45,6 +45,7 @@ class Worker:
         self.limits = {name: channel.limits for name, channel in channels.items()}
         self.turns_due, self.sends_due = asyncio.Event(), asyncio.Event()
         self.stopping = asyncio.Event()
+        self._leases = itertools.count(1)
 
     async def run(self) -> None:
         """Work until `stop`; what is under way is finished first."""
@@ -70,6 +71,10 @@ class Worker:
         for channel in self.channels.values():
             await channel.aclose()
 
+    def _lease_name(self) -> str:
+        """Each lease has a name of its own, so that no two loops of this worker take each other's for theirs."""
+        return f"{self.owner}-{next(self._leases)}"
+
     def stop(self) -> None:
         self.stopping.set()
 
@@ -79,7 +84,7 @@ class Worker:
             try:
                 if await step():
                     continue
-            except SQLAlchemyError as error:
+            except database.AWAY as error:
                 log.error("database away", error=error)
                 await asyncio.sleep(DATABASE_AWAY)
             except Exception as error:  # a worker that dies of one message answers nobody
@@ -97,13 +102,16 @@ class Worker:
         return await asyncio.to_thread(work)
 
     async def _turn(self) -> bool:
-        taken: turns.Taken | None = await self._in_transaction(turns.take, self.keys, self.settings, self.owner)
+        owner = self._lease_name()
+        taken: turns.Taken | None = await self._in_transaction(turns.take, self.keys, self.settings, owner)
         if taken is None:
             return False
+        if taken.broke is not None:
+            log.error("message broke us", error=taken.broke)
         if taken.tap_id:
             await self._answer_tap(taken)
         if taken.for_bot is not None:
-            await self._ask_bot(taken.for_bot)
+            await self._ask_bot(taken.for_bot, owner)
         return True
 
     async def _answer_tap(self, taken: turns.Taken) -> None:
@@ -115,7 +123,7 @@ class Worker:
             except (SendError, TimeoutError) as error:
                 log.warning("tap not answered", error=error)
 
-    async def _ask_bot(self, asked: turns.ForBot) -> None:
+    async def _ask_bot(self, asked: routing.ForBot, owner: str) -> None:
         """One request to the bot and one COMMIT with its answer, or a retry and in time a word to the person."""
         started = time.monotonic()
         timeout = BOT_TIMEOUT
@@ -124,22 +132,27 @@ class Worker:
         away = False
         try:
             answer = await bot.turn(self.client, asked.request, timeout)
-            await self._in_transaction(turns.finish, self.keys, self.settings, self.owner, asked, answer)
+            await self._in_transaction(turns.finish, self.keys, self.settings, owner, asked, answer)
             return
-        except (bot.BotFailed, commands.BadCommand) as error:
-            log.error("turn failed", message=asked.message_id, reason=f"{type(error).__name__} {error}")
+        except database.AWAY:
+            raise
         except bot.BotAway as error:
             away = True
             log.warning("bot away", message=asked.message_id, reason=str(error))
+        except (bot.BotFailed, commands.BadCommand) as error:
+            log.error("turn failed", message=asked.message_id, reason=f"{type(error).__name__} {error}")
+        except Exception as error:
+            log.error("turn failed", message=asked.message_id, error=error)
         waited = asked.waited + time.monotonic() - started
-        await self._in_transaction(turns.failed, self.keys, self.settings, self.owner, asked, away, waited)
+        await self._in_transaction(turns.failed, self.keys, self.settings, owner, asked, away, waited)
 
     async def _send(self) -> bool:
-        conversation = await self._in_transaction(delivery.lease, self.owner)
+        owner = self._lease_name()
+        conversation = await self._in_transaction(delivery.lease, owner)
         if conversation is None:
             return False
         while not self.stopping.is_set():
-            claimed = await self._in_transaction(delivery.claim, self.keys, self.owner, conversation, self.limits)
+            claimed = await self._in_transaction(delivery.claim, self.keys, owner, conversation, self.limits)
             if claimed is None:
                 return True
             error: SendError
@@ -147,16 +160,22 @@ class Worker:
                 receipt = await asyncio.wait_for(
                     self.channels[claimed.channel].send(claimed.address, claimed.part), SEND_TIMEOUT
                 )
-                await self._in_transaction(delivery.sent, self.owner, claimed, receipt)
+                await self._in_transaction(delivery.sent, owner, claimed, receipt)
                 continue
             except SendError as caught:
                 error = caught
+            except database.AWAY:
+                raise
             except TimeoutError:
                 error = Uncertain("timeout")
+            except Exception as caught:  # a mistake of ours in the channel: it may have been sent
+                log.error("channel failed", part=claimed.part_id, error=caught)
+                error = Uncertain(type(caught).__name__)
             log.warning("part not sent", part=claimed.part_id, kind=type(error).__name__, code=error.code)
-            wait = await self._in_transaction(delivery.not_sent, self.owner, claimed, error)
+            wait = await self._in_transaction(delivery.not_sent, owner, claimed, error)
             if wait is not None:
                 return True
+        await self._in_transaction(delivery.give_back, owner, conversation)
         return True
 
     async def _listen(self) -> None:
@@ -179,9 +198,10 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 erased = await self._in_transaction(erasure.finish)
+                await self._in_transaction(reports.forget_early)
                 if erased:
                     log.info("erased", conversations=erased)
-            except SQLAlchemyError as error:
+            except database.AWAY as error:
                 log.error("database away", error=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), 5)

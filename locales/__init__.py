@@ -2,8 +2,8 @@
 
 Three gettext domains, because they are reviewed by different people: `bot` (what the helpline says; the
 English source is domain.yml), `chat` (the pages that people see) and `console` (what operators see).
-A language is a folder here; `en` is the source and needs none. A catalogue's `X-Review` header says whether
-a native speaker has read it.
+A language is a folder here; `en` is the source and needs none. The comment `X-Review` at a catalogue's top says
+whether a native speaker has read it.
 """
 
 from __future__ import annotations
@@ -42,3 +42,19 @@ def native_name(language: str) -> str:
 def direction(language: str) -> str:
     """ "rtl" or "ltr", as HTML's `dir` wants it."""
     return Locale.parse(language).text_direction
+
+
+def review(domain: str, language: str) -> str:
+    """Who has read the catalogue: "machine-drafted", or "native-reviewed, DATE"."""
+    top = (HERE / language / "LC_MESSAGES" / f"{domain}.po").read_text(encoding="utf-8").partition("msgid")[0]
+    found = [line.partition("X-Review:")[2].strip() for line in top.splitlines() if "X-Review:" in line]
+    return found[0] if found else "unknown"
+
+
+def translated(domain: str, language: str) -> tuple[int, int]:
+    """How many of the catalogue's texts have a translation, and how many there are."""
+    from babel.messages.pofile import read_po
+
+    with (HERE / language / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
+        texts = [message for message in read_po(file) if message.id]
+    return sum(bool(text.string) for text in texts), len(texts)

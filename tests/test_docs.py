@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from babel.messages.pofile import read_po
 from flask import Flask
 from sqlalchemy import Engine
 
@@ -19,6 +20,7 @@ import gateway
 from console import roles
 from helpline import cli, commands
 from helpline.settings import DECLARED, Settings
+from locales import DOMAINS, HERE, LANGUAGES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -228,3 +230,36 @@ def test_every_section_that_a_text_rests_on_exists() -> None:
                 assert set(found[1].split(", ")) <= sections, f"{name}: {source}"
             elif not source.startswith("docs/"):
                 assert source.partition(":")[0] in legend, f"{name}: {source}"
+
+
+def _translated(text: str | Sequence[str] | None) -> bool:
+    """Whether a message has its words; of a plural all forms."""
+    return bool(text) if text is None or isinstance(text, str) else all(text)
+
+
+def _review(domain: str, language: str) -> str:
+    """What a catalogue may be called: by how much of it is translated and by its own X-Review header."""
+    file = HERE / language / "LC_MESSAGES" / f"{domain}.po"
+    with file.open("rb") as opened:
+        messages = [message for message in read_po(opened) if message.id]
+    done = [message for message in messages if _translated(message.string)]
+    if not done:
+        return "not yet"
+    if len(done) < len(messages):
+        return "partly"
+    header = re.search(r"^\"X-Review: (.+)\\n\"$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert header, (
+        f"{file.relative_to(ROOT)} has no X-Review header; `machine-drafted` until a native speaker has read it"
+    )
+    return header[1]
+
+
+def test_the_readme_claims_no_translation_and_no_review_that_did_not_happen() -> None:
+    table = re.findall(
+        r"^\| \w+ \(`(\w+)`\) \| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    claimed = {code: [cell.strip() for cell in cells.split("|")] for code, cells in table}
+    assert claimed == {
+        code: ["source"] * len(DOMAINS) if code == "en" else [_review(domain, code) for domain in DOMAINS]
+        for code in LANGUAGES
+    }

@@ -22,7 +22,10 @@ ARROWS = {
 }
 """Of our own folders, those that a folder may import (docs/architecture.md, "Layout")."""
 
-LIBRARIES = {"bot": {"rasa", "sanic"}, "actions": {"rasa_sdk", "yaml"}}
+BROUGHT_BY_RASA = {"sanic", "jsonschema", "joblib", "numpy", "scipy", "sklearn"}
+"""Libraries that Rasa itself is made of: requirements/bot.in asks for Rasa and nothing else."""
+
+LIBRARIES = {"bot": {"rasa", *BROUGHT_BY_RASA}, "actions": {"rasa_sdk", "yaml"}}
 """Folders that run in the other Python: all that they may import besides the standard library and themselves."""
 
 LONGEST = 400
@@ -95,6 +98,11 @@ def test_imports_point_one_way(file: Path) -> None:
 @pytest.mark.parametrize("file", MODULES + TESTS, ids=name)
 def test_a_module_is_short_enough_to_read(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_the_other_python_holds_rasa_and_what_it_brings() -> None:
+    asked = (ROOT / "requirements" / "bot.in").read_text(encoding="utf-8").split()
+    assert [line.partition("==")[0] for line in asked] == ["rasa"]
 
 
 def test_a_module_is_a_noun_of_the_field() -> None:

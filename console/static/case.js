@@ -27,6 +27,11 @@
   folded();
 
   let atEnd = true, amount = 0, draft = "", conduct = byId("conduct");
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    // A delivery state that did not change is not announced again.
+    const { target, fragment } = event.detail;
+    if (target.classList.contains("delivery") && target.textContent === fragment.textContent.trim()) event.detail.shouldSwap = false;
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== messages) return;
     atEnd = inSight();

@@ -60,33 +60,35 @@
     }
   });
 
-  // ---- Idle: a hand on the keyboard keeps the session, an open page does not. Pages of one browser tell each other.
+  // ---- Idle: a hand on the keyboard keeps the session, an open page does not. The server hears of it within
+  // `step`; pages of one browser share a session, so they tell each other.
   const allowed = Number(document.body.dataset.idle) * 1000, warning = 2 * 60 * 1000, step = 30 * 1000;
   const others = new BroadcastChannel("wayline");
   const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
-  let last = Date.now(), told = Date.now();
+  const idle = byId("idle");
+  let told = Date.now(), coming = null;
+  const tell = async () => {
+    const answer = await fetch("/active", { method: "POST", headers: { "X-CSRFToken": token } }).catch(() => null);
+    coming = null;
+    if (answer?.status === 401) location.reload();
+    if (!answer?.ok) return;
+    told = Date.now();
+    others.postMessage("active");
+  };
   const active = () => {
-    last = Date.now();
-    if (last - told < step) return;
-    told = last;
-    fetch("/active", { method: "POST", headers: { "X-CSRFToken": token } })
-      .then((answer) => (answer.ok ? others.postMessage("active") : location.reload()))
-      .catch(() => (told = 0));
+    coming ??= setTimeout(tell, Math.max(0, told + step - Date.now()));
   };
   others.onmessage = () => {
-    last = told = Date.now();
-    byId("idle").close();
+    told = Date.now();
+    idle.close();
   };
   for (const name of ["keydown", "pointerdown", "wheel", "touchstart"]) {
-    document.addEventListener(name, () => byId("idle").open || active(), { passive: true });
+    document.addEventListener(name, () => idle.open || active(), { passive: true });
   }
-  byId("idle").addEventListener("close", active);
+  idle.addEventListener("close", active);
   setInterval(() => {
     const left = told + allowed - Date.now();
     if (left < 0) location.reload();
-    else if (left < warning && !byId("idle").open) {
-      if (last > told) active();
-      else byId("idle").showModal();
-    }
+    else if (left < warning && !idle.open && !coming) idle.showModal();
   }, 5000);
 })();

@@ -4,7 +4,7 @@
 (() => {
   const POLL = 5000, PATIENCE = 4000;
   const status = document.getElementById("live"), cue = document.getElementById("cue");
-  let stream = null, polling = null, opened = 0;
+  let stream = null, polling = null;
 
   const say = (state) => {
     status.className = "live " + state;
@@ -13,38 +13,65 @@
     if (place.textContent !== words) place.textContent = words;
   };
   const ask = () => htmx.trigger(document.body, "desk");
-
-  const fall = () => {
-    // A stream that ends and opens again within moments is no loss, and nobody is bothered with it.
-    setTimeout(() => {
-      if (stream && stream.readyState === EventSource.OPEN) return;
-      if (!status.classList.contains("polling")) say("lost");
-      polling ??= setInterval(ask, POLL);
-    }, PATIENCE);
+  const set = (state) => {
+    if (state === "on") {
+      clearInterval(polling);
+      polling = null;
+      say("on");
+    } else if (!polling) {
+      say("lost");
+      polling = setInterval(ask, POLL);
+    }
   };
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (polling && event.detail.requestConfig.verb === "get") say(event.detail.successful ? "polling" : "lost");
+  });
+
+  // One page of the browser holds the stream and tells the others: a browser opens six connections to a server
+  // and no more, and seven open cases would leave none for anything else.
+  const others = new BroadcastChannel("wayline-news");
+  const announce = (news) => others.postMessage(news);
+  const works = () => stream !== null && stream.readyState === EventSource.OPEN;
   const open = () => {
     if (stream) stream.close();
     stream = new EventSource("/live");
     stream.onopen = () => {
-      opened = Date.now();
-      clearInterval(polling);
-      polling = null;
-      say("on");
+      set("on");
+      announce("on");
     };
-    stream.addEventListener("changed", ask);
+    stream.addEventListener("changed", () => {
+      ask();
+      announce("changed");
+    });
     stream.addEventListener("again", open);
-    stream.addEventListener("ended", () => location.reload());
+    stream.addEventListener("ended", () => {
+      announce("ended");
+      location.reload();
+    });
     stream.onerror = () => {
-      fall();
+      // A stream that ends and opens again within moments is no loss, and nobody is bothered with it.
+      setTimeout(() => {
+        if (works()) return;
+        set("lost");
+        announce("lost");
+      }, PATIENCE);
       // The browser gives up after an answer that is no stream; we do not.
       if (stream.readyState === EventSource.CLOSED) setTimeout(open, POLL);
     };
   };
-
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (stream && stream.readyState === EventSource.OPEN) return;
-    if (polling && event.detail.requestConfig.verb === "get") say(event.detail.successful ? "polling" : "lost");
-  });
+  others.onmessage = ({ data }) => {
+    if (data === "which" && stream) announce(works() ? "on" : "lost");
+    else if (data === "changed") ask();
+    else if (data === "ended") location.reload();
+    else if (data !== "which") set(data);
+  };
+  navigator.locks.request("wayline-live", () => new Promise(open));
+  announce("which");
+  setTimeout(() => {
+    if (status.classList.length === 1) set("lost"); // nobody answered: the page that holds the stream is asleep
+  }, PATIENCE);
+  window.addEventListener("pagehide", () => stream?.close());
+  window.addEventListener("pageshow", (event) => event.persisted && stream && open());
 
   // ---- More people wait than before: the number moves, a line appears for a while, the title counts.
   const count = () => document.getElementById("count");
@@ -61,8 +88,4 @@
     }
     before = now;
   });
-
-  open();
-  window.addEventListener("pagehide", () => stream.close());
-  window.addEventListener("pageshow", (event) => event.persisted && open());
 })();

@@ -1,4 +1,4 @@
-"""The console on a real database, with a fixed cast: Sam and Olha are operators, Ines supervises, Max is disabled."""
+"""The console on a real database. Cast: operators Sam and Olha, supervisor Ines, and Max, who is disabled."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ class Field:
             )
             for text in said:
                 self.write(session, conversation, {"text": text})
-            order = {"priority": "normal", "reason": "asked", "consent": "confidential", "topic": "ask_job_offer"}
-            return desk.open_case(session, conversation, **{**order, **wanted}).code
+            usual = {"priority": "normal", "reason": "asked", "consent": "shared", "topic": "ask_job_offer"}
+            return desk.open_case(session, conversation, **{**usual, **wanted}).code
 
     def write(self, session: Any, conversation: Conversation, body: dict[str, Any]) -> Message:
         message = Message(

@@ -75,7 +75,35 @@ def test_a_new_case_appears_by_itself_with_a_cue(sam: Page, field: Field) -> Non
     expect(sam).to_have_title("(1) Wayline")
 
 
-def test_a_conversation_by_keyboard_with_a_draft_that_survives_news(sam: Page, field: Field, make: Sessions) -> None:
+def test_many_open_pages_share_one_stream_and_all_hear(sam: Page, field: Field, address: str) -> None:
+    pages = [sam.context.new_page() for _ in range(8)]
+    for page in pages:
+        page.goto(address)
+        expect(page.locator("#live")).to_have_text("Live")
+    sam.close()  # it held the stream
+    code = field.case("hello")
+    for page in pages:
+        expect(page.locator(f"#claim-{code}")).to_be_visible(timeout=8000)
+        expect(page.locator("#live")).to_have_text("Live")
+
+
+def test_an_operator_who_touches_nothing_is_asked_and_can_stay(sam: Page, address: str) -> None:
+    sam.clock.install()
+    sam.goto(address)
+    sam.clock.run_for(13 * 60 * 1000 + 10_000)
+    expect(sam.locator("#idle")).to_be_visible()
+    with sam.expect_response("**/active") as told:
+        sam.get_by_role("button", name="I am here").click()
+        sam.clock.run_for(1000)
+    assert told.value.status == 204
+    sam.clock.run_for(60_000)
+    expect(sam.locator("#idle")).to_be_hidden()
+    expect(sam).to_have_url(address + "/")
+
+
+def test_a_conversation_by_keyboard_with_a_draft_that_survives_news(
+    sam: Page, field: Field, make: Sessions
+) -> None:
     code = field.case(XSS)
     sam.keyboard.press("n")
     sam.wait_for_url(f"**/cases/{code}")

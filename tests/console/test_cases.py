@@ -76,7 +76,9 @@ def test_a_complaint_does_not_exist_for_operators(sign_in: SignIn, field: Field)
     assert "Sam asked me for money" in ines.get(f"/cases/{code}").text
 
 
-def test_only_the_holder_replies_and_closes(sign_in: SignIn, field: Field, make: Sessions, keys: Keyring) -> None:
+def test_only_the_holder_replies_and_closes(
+    sign_in: SignIn, field: Field, make: Sessions, keys: Keyring
+) -> None:
     code = field.case("hello")
     sam, olha = sign_in("sam"), sign_in("olha")
     live = {"headers": {"HX-Request": "true"}}
@@ -91,7 +93,8 @@ def test_only_the_holder_replies_and_closes(sign_in: SignIn, field: Field, make:
     assert "replied" in accepted.headers["HX-Trigger"]
     assert sam.post(f"/cases/{code}/reply", {"text": " \n "}, **live).status_code == 422
     assert sam.post(f"/cases/{code}/reply", {"text": "x" * 4001}, **live).status_code == 422
-    assert [body["text"] for body in said(make, keys, field, code) if "text" in body] == ["hello", "Hello,\nI am Sam."]
+    texts = [body["text"] for body in said(make, keys, field, code) if "text" in body]
+    assert texts == ["hello", "Hello,\nI am Sam."]
     with transaction(make) as session:
         assert field.find(session, code).state == "claimed"
     sam.post(f"/cases/{code}/close", {"outcome": "made up"})
@@ -136,7 +139,8 @@ def test_what_people_type_is_text_and_nothing_else(sign_in: SignIn, field: Field
     ("a\u200bb", 'a<span class="mark" title="ZERO WIDTH SPACE">ZWSP</span>b'),
     ("\u200ca", '<span class="mark" title="ZERO WIDTH NON-JOINER">ZWNJ</span>a'),
     ("👩\u200d👧", "👩\u200d👧"), ("سلام\n\tخوبی", "سلام\n\tخوبی"),
-    ("\x1b", '<span class="mark" title="U+001B">001B</span>'), ("\u3164", '<span class="mark" title="HANGUL FILLER">3164</span>'),
+    ("\x1b", '<span class="mark" title="U+001B">001B</span>'),
+    ("\u3164", '<span class="mark" title="HANGUL FILLER">3164</span>'),
 ])
 def test_what_cannot_be_seen_is_shown(text: str, shown: str) -> None:
     assert visible(text) == shown
@@ -152,11 +156,13 @@ class _Shouted(NullTranslations):
 def test_the_bots_part_reads_in_the_operators_language(
     sign_in: SignIn, field: Field, make: Sessions, keys: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locales, "catalogue", lambda domain, language: _Shouted() if language == "uk" else NullTranslations())
+    kinds = {"uk": _Shouted()}
+    monkeypatch.setattr(locales, "catalogue", lambda _, language: kinds.get(language, NullTranslations()))
     code = field.case("Hello", language="ar")
     with transaction(make) as session:
         case = field.find(session, code)
-        menu = conversations.say(session, keys, case.conversation, desk.body("utter_welcome", helpline="Wayline"))
+        welcome = desk.body("utter_welcome", helpline="Wayline")
+        menu = conversations.say(session, keys, case.conversation, welcome)
         field.write(session, case.conversation, {"text": "", "tap": f"c{menu.id}:0"})
         conversations.say(session, keys, case.conversation, desk.body("utter_menu"))
         field.write(session, case.conversation, {"text": "٢"})
@@ -184,7 +190,8 @@ def test_an_address_is_never_shown(sign_in: SignIn, field: Field, make: Sessions
     code = field.case("hello", channel="sms")
     with transaction(make) as session:
         case = field.find(session, code)
-        media = [{"kind": "contact", "reference": "+48999888777"}, {"kind": "voice", "reference": "file-id-1"}]
+        references = {"contact": "+48999888777", "voice": "file-id-1"}
+        media = [{"kind": kind, "reference": reference} for kind, reference in references.items()]
         field.write(session, case.conversation, {"text": "", "media": media})
     browser = sign_in("ines")
     for path in ("/", f"/cases/{code}", f"/cases/{code}/news"):
@@ -232,14 +239,17 @@ def test_an_erased_conversation_opens_empty_and_closed(sign_in: SignIn, field: F
 
 @pytest.mark.parametrize(("state", "parts", "shown"), [
     ("queued", [], "queued"), ("sent", [], "sent"), ("sent", ["delivered", "read"], "delivered"),
-    ("sent", ["read", "read"], "read"), ("sent", ["read", "sent"], "sent"), ("failed", ["sent", "failed"], "failed"),
+    ("sent", ["read", "read"], "read"), ("sent", ["read", "sent"], "sent"),
+    ("failed", ["sent", "failed"], "failed"),
     ("sent", ["queued"], "sent"),
 ])
 def test_a_message_got_as_far_as_its_slowest_part(state: str, parts: list[str], shown: str) -> None:
     assert _state(state, parts) == shown
 
 
-def test_delivery_reads_in_words_and_follows_without_reload(sign_in: SignIn, field: Field, make: Sessions) -> None:
+def test_delivery_reads_in_words_and_follows_without_reload(
+    sign_in: SignIn, field: Field, make: Sessions
+) -> None:
     code, sam = field.case("hello", channel="telegram"), sign_in("sam")
     sam.post(f"/cases/{code}/claim")
     sam.post(f"/cases/{code}/reply", {"text": "Hello"})
@@ -248,78 +258,7 @@ def test_delivery_reads_in_words_and_follows_without_reload(sign_in: SignIn, fie
     with transaction(make) as session:
         message = session.execute(select(Message).where(Message.author == "operator")).scalar_one()
         message.state = "sent"
-        session.add(Part(message_id=message.id, channel="telegram", position=0, body_sealed=b"", state="read"))
+        part = Part(message_id=message.id, channel="telegram", position=0, body_sealed=b"", state="read")
+        session.add(part)
     news = sam.get(f"/cases/{code}/news?shown={message.id}").text
     assert f'id="d{message.id}" hx-swap-oob="true">Read</span>' in news
-
-
-def test_the_queue_is_most_urgent_first_and_redrawn_only_when_it_changed(
-    sign_in: SignIn, field: Field, make: Sessions
-) -> None:
-    normal = field.case("a")
-    danger = field.case("b", priority="danger", reason="danger_now", topic="danger_now")
-    child = field.case("c", priority="child", reason="is_minor")
-    sam = sign_in("sam")
-    page = sam.get("/queue/rows")
-    assert page.text.index(danger) < page.text.index(child) < page.text.index(normal)
-    assert sam.get("/next").headers["Location"] == f"/cases/{danger}"
-    digest = page.text.split('name="digest" value="')[1][:16]
-    assert sam.get(f"/queue/rows?digest={digest}").status_code == 204
-    sam.post(f"/cases/{danger}/claim")
-    changed = sam.get(f"/queue/rows?digest={digest}")
-    assert changed.status_code == 200
-    assert "Your turn" in changed.text
-    sam.post(f"/cases/{danger}/reply", {"text": "I am here"})
-    assert "Answered" in sam.get("/queue/rows").text
-
-
-def test_an_empty_queue_says_so(sign_in: SignIn) -> None:
-    assert "Nobody is waiting." in sign_in("sam").get("/").text
-
-
-def test_availability_and_presence_are_true(sign_in: SignIn, make: Sessions, cast: dict[str, Operator]) -> None:
-    sam, olha = sign_in("sam"), sign_in("olha")
-    assert "1 other online" in sam.get("/desk").text
-    olha.post("/availability", {"available": "0"})
-    assert "Nobody else online" in sam.get("/desk").text
-    assert 'aria-checked="false"' in olha.get("/desk").text
-    olha.post("/availability", {"available": "1"})
-    olha.post("/logout")
-    assert "Nobody else online" in sam.get("/desk").text
-
-
-def test_the_title_holds_a_count_and_nothing_else(sign_in: SignIn, field: Field) -> None:
-    code = field.case("hello")
-    for path in ("/", f"/cases/{code}", "/cases", "/me"):
-        assert "<title>(1) Wayline</title>" in sign_in("sam").get(path).text
-
-
-def test_own_language_and_alias(sign_in: SignIn, make: Sessions, cast: dict[str, Operator]) -> None:
-    sam = sign_in("sam")
-    assert sam.post("/me", {"language": "uk", "alias": "  Sam   S. "}).status_code == 303
-    assert '<html lang="uk" dir="ltr">' in sam.get("/me").text
-    for bad in ({"language": "xx", "alias": "Sam"}, {"language": "en", "alias": "olha"}, {"language": "en", "alias": "a\u202eb"},
-                {"language": "en", "alias": " "}, {"language": "en", "alias": "x" * 41}):
-        assert sam.post("/me", bad).status_code == 422
-    with transaction(make) as session:
-        operator = session.get_one(Operator, cast["sam"].id)
-        assert (operator.language, operator.alias) == ("uk", "Sam S.")
-    assert sam.post("/me", {"language": "ar", "alias": "Sam"}).status_code == 303
-    assert 'dir="rtl"' in sam.get("/").text
-
-
-def test_every_code_of_the_product_has_a_label() -> None:
-    import yaml
-
-    from console import labels
-    from helpline import commands
-    from helpline.words import DOMAIN
-
-    domain = yaml.safe_load(DOMAIN.read_text(encoding="utf-8"))
-    steering = {"affirm", "deny", "skip", "stop", "repeat", "change_language", "bot_challenge", "nlu_fallback"}
-    assert set(domain["intents"]) - steering <= set(labels.TOPICS)
-    assert set(commands.REASONS) | {"complaint", "bot_away", "set_aside"} <= set(labels.REASONS)
-    assert tuple(labels.PRIORITY) == desk.PRIORITIES
-    assert set(labels.CONSENT) == set(labels.CONSENT_MEANS) == set(commands.CONSENT_LEVELS)
-
-

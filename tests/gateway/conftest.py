@@ -33,9 +33,15 @@ OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return replace(
-        settings, public_url=PUBLIC, bot_url="http://127.0.0.1:1", telegram_token="1234567:AAE", telegram_secret=SECRET,
-        twilio_account_sid="AC" + "5" * 32, twilio_auth_token=AUTH_TOKEN,
-        twilio_sms_from="+48732000001", twilio_whatsapp_from="+48732000002",
+        settings,
+        public_url=PUBLIC,
+        bot_url="http://127.0.0.1:1",
+        telegram_token="1234567:AAE",
+        telegram_secret=SECRET,
+        twilio_account_sid="AC" + "5" * 32,
+        twilio_auth_token=AUTH_TOKEN,
+        twilio_sms_from="+48732000001",
+        twilio_whatsapp_from="+48732000002",
     )
 
 
@@ -81,7 +87,8 @@ class Stored:
         """Channel, author and body of every message, in order."""
         with self.make() as session:
             rows = session.execute(
-                select(Message, Conversation).join(Conversation, Conversation.id == Message.conversation_id)
+                select(Message, Conversation)
+                .join(Conversation, Conversation.id == Message.conversation_id)
                 .order_by(Message.id)
             )
             return [
@@ -105,6 +112,15 @@ class Stored:
             assert found is not None
             work(session, found)
 
+    def saying(self, body: dict[str, Any]) -> Callable[[Any, Conversation], None]:
+        """For `change`: the bot says something, and its turn is done."""
+
+        def work(session: Any, found: Conversation) -> None:
+            found.turn_due_at = None
+            conversations.say(session, self.keys, found, body)
+
+        return work
+
 
 @pytest.fixture
 def stored(make: Sessions, keys: Keyring) -> Stored:
@@ -126,7 +142,9 @@ class Person:
         return seen
 
     def page(self, query: str = "", **headers: str) -> str:
-        return self.client.get("/chat" + query, headers={"Sec-Fetch-Site": "none", **headers}).get_data(as_text=True)
+        return self.client.get("/chat" + query, headers={"Sec-Fetch-Site": "none", **headers}).get_data(
+            as_text=True
+        )
 
     @property
     def token(self) -> str:

@@ -1,4 +1,4 @@
-"""The chat page in a real browser: leaving, losing the line, text that wants to be code, one hand on a keyboard."""
+"""The chat page in a real browser: leaving, losing the line, text that wants to be code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Route, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway import chat
-from helpline import conversations, desk
-from helpline.models import Conversation
+from helpline import desk
 from tests.gateway.conftest import Stored
 
 CHROMIUM = shutil.which("chromium")
@@ -31,7 +30,8 @@ class Quiet(WSGIRequestHandler):
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield started
         started.close()
@@ -68,9 +68,18 @@ class Visit:
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": 360, "height": 740})
     page, strange = context.new_page(), list[str]()
+
+    def complain(line: ConsoleMessage) -> None:
+        if "Security Policy" in line.text:
+            strange.append(line.text)
+
+    def dismiss(dialog: Dialog) -> None:
+        strange.append("a dialog opened")
+        dialog.dismiss()
+
     page.on("pageerror", lambda error: strange.append(str(error)))
-    page.on("dialog", lambda dialog: (strange.append("a dialog opened"), dialog.dismiss()))
-    page.on("console", lambda line: strange.append(line.text) if "Security Policy" in line.text else None)
+    page.on("console", complain)
+    page.on("dialog", dismiss)
 
     def outside(route: Route) -> None:
         if route.request.url != chat.EXIT:
@@ -85,11 +94,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 
 
 def answer(stored: Stored, visit: Visit, body: dict[str, Any]) -> None:
-    def work(session: Any, found: Conversation) -> None:
-        found.turn_due_at = None
-        conversations.say(session, stored.keys, found, body)
-
-    stored.change(visit.token, work)
+    stored.change(visit.token, stored.saying(body))
 
 
 def sent(visit: Visit, text: str) -> None:
@@ -107,7 +112,10 @@ def test_a_tap_is_answered(visit: Visit, stored: Stored) -> None:
     expect(visit.page.locator(".choices")).to_have_count(1)
     visit.page.get_by_role("button", name="A job offer").click()
     sent(visit, "A job offer")
-    assert [body.get("tap", "")[:1] for _, author, body in stored.messages() if author == "person"] == ["", "c"]
+    assert [body.get("tap", "")[:1] for _, author, body in stored.messages() if author == "person"] == [
+        "",
+        "c",
+    ]
 
 
 def test_text_is_never_markup(visit: Visit, stored: Stored) -> None:
@@ -138,7 +146,7 @@ def test_what_was_written_offline_is_sent_once_and_in_order(visit: Visit, stored
 
 
 def test_an_answer_lost_on_the_way_does_not_double_the_message(visit: Visit, stored: Stored) -> None:
-    lost = []
+    lost: list[int] = []
 
     def lose(route: Route) -> None:
         if lost or route.request.method != "POST":

@@ -14,17 +14,28 @@ from sqlalchemy import func, select
 
 from helpline import choices, conversations, desk, erasure
 from helpline.models import Conversation, Message, Operator
-from tests.gateway.conftest import OURS, PUBLIC, Person, Stored
+from tests.gateway.conftest import OURS, Person, Stored
 
 
-def test_the_first_message_begins_a_conversation_with_the_welcome_that_was_shown(olena: Person, stored: Stored) -> None:
+def test_the_first_message_begins_a_conversation_with_the_welcome_that_was_shown(
+    olena: Person, stored: Stored
+) -> None:
     answer = olena.write("I need help")
     assert answer.status_code == 202
     seen = olena.look()
     assert [message["author"] for message in seen["messages"]] == ["machine", "me"]
     assert "free" in seen["messages"][0]["text"]
-    assert seen["messages"][1] == seen["messages"][1] | {"id": answer.get_json()["after"], "text": "I need help"}
-    assert (seen["typing"], seen["begun"], seen["holder"], seen["language"], seen["dir"]) == (True, True, "bot", "en", "ltr")
+    assert seen["messages"][1] == seen["messages"][1] | {
+        "id": answer.get_json()["after"],
+        "text": "I need help",
+    }
+    assert (seen["typing"], seen["begun"], seen["holder"], seen["language"], seen["dir"]) == (
+        True,
+        True,
+        "bot",
+        "en",
+        "ltr",
+    )
     assert stored.conversation(olena.token).language_source == "hint"
 
 
@@ -81,8 +92,12 @@ def test_a_tap_is_shown_as_the_title_that_was_tapped(olena: Person) -> None:
 
 def test_a_tap_on_somebody_elses_choice_reveals_nothing(olena: Person, yusuf: Person, stored: Stored) -> None:
     olena.write("hello")
-    body = {"response": "utter_menu", "args": {}, "choices": [{"title": "Olena's choice", "intent": "greet", "slots": {}}]}
-    stored.change(olena.token, lambda session, found: conversations.say(session, stored.keys, found, body) and None)
+    body = {
+        "response": "utter_menu",
+        "args": {},
+        "choices": [{"title": "Olena's choice", "intent": "greet", "slots": {}}],
+    }
+    stored.change(olena.token, stored.saying(body))
     yusuf.write(tap=choices.token(olena.look()["messages"][-1]["id"], 0))
     assert "Olena" not in json.dumps(yusuf.look())
 
@@ -101,15 +116,30 @@ def test_an_operator_is_shown_by_alias(olena: Person, stored: Stored) -> None:
 
     stored.change(olena.token, answer)
     seen = olena.look()
-    assert seen["messages"][-1] == seen["messages"][-1] | {"author": "person", "alias": "Mira", "text": "I am here."}
+    assert seen["messages"][-1] == seen["messages"][-1] | {
+        "author": "person",
+        "alias": "Mira",
+        "text": "I am here.",
+    }
     assert (seen["holder"], seen["typing"]) == ("operator", False)
     assert "anna" not in json.dumps(seen)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "</script><script>", "{{ 7*7 }}", "{slot}", "/restart",
-     '/intent{"a": "b"}', "&lt;b&gt;", "a\u202eb", "😀" * 50, "javascript:alert(1)"],
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "</script><script>",
+        "{{ 7*7 }}",
+        "{slot}",
+        "/restart",
+        '/intent{"a": "b"}',
+        "&lt;b&gt;",
+        "a\u202eb",
+        "😀" * 50,
+        "javascript:alert(1)",
+    ],
 )
 def test_text_stays_text(olena: Person, text: str) -> None:
     olena.write(text)
@@ -120,94 +150,20 @@ def test_text_stays_text(olena: Person, text: str) -> None:
     assert "<img" not in page
 
 
-@pytest.mark.parametrize(
-    ("fields", "status", "error"),
-    [
-        ({"text": "x" * 10_001}, 413, "too_long"), ({"text": ""}, 400, "empty"), ({"text": " \n\t"}, 400, "empty"),
-        ({}, 400, "empty"), ({"id": "", "text": "x"}, 400, "malformed"), ({"id": None, "text": "x"}, 400, "malformed"),
-        ({"id": 7, "text": "x"}, 400, "malformed"), ({"id": "x" * 65, "text": "x"}, 400, "malformed"),
-        ({"text": ["x"]}, 400, "malformed"), ({"tap": "/restart"}, 400, "malformed"), ({"tap": {}}, 400, "malformed"),
-        ({"tap": "c1:999"}, 400, "malformed"), ({"text": "x", "language": 5}, 400, "malformed"),
-    ],
-)
-def test_what_cannot_be_taken_is_refused_in_words(
-    olena: Person, stored: Stored, fields: dict[str, Any], status: int, error: str
-) -> None:
-    answer = olena.client.post("/chat/messages", json={"id": "a1"} | fields, headers=OURS)
-    assert (answer.status_code, answer.get_json()["error"]) == (status, error)
-    assert len(answer.get_json()["message"]) > 20
-    assert stored.messages() == []
-
-
 def test_the_longest_text_is_taken_in_any_script(olena: Person, stored: Stored) -> None:
     assert olena.write("😀" * 10_000).status_code == 202
     assert stored.texts() == ["😀" * 10_000]
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "status"),
-    [
-        (b"{", "application/json", 400), (b"[]", "application/json", 400), (b"null", "application/json", 400),
-        (b"\xff\xfe", "application/json", 400), (b"[" * 100_000, "application/json", 400),
-        (b'{"id": "a", "text": "x"}', "text/plain", 415), (b"", "", 415),
-        (b"x" * 300_000, "application/json", 413), (b"text=" + b"x" * 300_000, "application/x-www-form-urlencoded", 413),
-    ],
-)
-def test_broken_bodies_are_refused_never_crash(
-    olena: Person, stored: Stored, body: bytes, content_type: str, status: int
-) -> None:
-    answer = olena.client.post("/chat/messages", data=body, content_type=content_type, headers=OURS)
-    assert answer.status_code == status
-    assert stored.messages() == []
-
-
 def test_what_no_text_can_hold_is_cleaned(olena: Person) -> None:
     body = b'{"id": "a", "text": "a\\u0000b\\ud800c"}'
-    assert olena.client.post("/chat/messages", data=body, content_type="application/json", headers=OURS).status_code == 202
+    assert (
+        olena.client.post(
+            "/chat/messages", data=body, content_type="application/json", headers=OURS
+        ).status_code
+        == 202
+    )
     assert olena.look()["messages"][-1]["text"] == "ab?c"
-
-
-@pytest.mark.parametrize("after", ["", "x", "-1", "9" * 40, "1e3", "٣", "1 OR 1=1"])
-def test_an_odd_after_is_the_beginning(olena: Person, after: str) -> None:
-    olena.write("hello")
-    answer = olena.client.get("/chat/messages", query_string={"after": after}, headers=OURS)
-    assert len(answer.get_json()["messages"]) == 2
-
-
-FOREIGN = [
-    {}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://help.example"},
-    {"Sec-Fetch-Site": "cross-site", "Origin": PUBLIC}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "none"},
-]
-
-
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_only_our_own_page_may_write(olena: Person, stored: Stored, headers: dict[str, str]) -> None:
-    fields = {"id": "a", "text": "x", "language": "en"}
-    for path in ("/chat/messages", "/chat/language"):
-        assert olena.client.post(path, headers=headers, json=fields).status_code == 403
-        assert olena.client.post(path, headers=headers, data=fields).status_code == 403
-    assert stored.messages() == []
-
-
-@pytest.mark.parametrize("headers", [{"Origin": PUBLIC}, {"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}])
-def test_our_own_page_is_known_by_either_header(olena: Person, headers: dict[str, str]) -> None:
-    assert olena.client.post("/chat/messages", json={"id": "a", "text": "x"}, headers=headers).status_code == 202
-
-
-def test_no_get_changes_anything(olena: Person, stored: Stored) -> None:
-    olena.page("?lang=uk&id=a&text=hello")
-    assert olena.client.get("/chat/messages?id=a&text=hello", headers=OURS).get_json()["messages"] == []
-    assert olena.client.get("/chat/language?language=uk").status_code == 405
-    assert stored.messages() == []
-
-
-def test_somebody_who_writes_fast_is_not_held_up_but_a_flood_is(olena: Person, yusuf: Person) -> None:
-    olena.page()
-    answers = [olena.write("x", id="same") for _ in range(61)]
-    assert {answer.status_code for answer in answers[:60]} == {202}
-    assert (answers[60].status_code, answers[60].get_json()["error"]) == (429, "too_often")
-    assert int(answers[60].headers["Retry-After"]) > 0
-    assert yusuf.write("help").status_code == 202
 
 
 @pytest.mark.usefixtures("untranslated")
@@ -227,11 +183,6 @@ def test_switching_the_language_changes_page_and_conversation(olena: Person, sto
     olena.client.post("/chat/language", json={"language": "uk"}, headers=OURS)
     assert stored.conversation(olena.token).language == "uk"
     assert '<html lang="uk" dir="ltr">' in olena.page("?lang=ar")
-
-
-@pytest.mark.parametrize("fields", [{}, {"language": "xx"}, {"language": 3}, [], "en"])
-def test_an_unknown_language_is_refused(olena: Person, fields: Any) -> None:
-    assert olena.client.post("/chat/language", json=fields, headers=OURS).status_code == 400
 
 
 def test_after_erasing_the_same_browser_begins_anew(olena: Person, stored: Stored) -> None:
@@ -267,16 +218,11 @@ def test_a_session_whose_key_is_gone_is_replaced(olena: Person, stored: Stored) 
 def test_a_response_that_no_longer_exists_hides_only_itself(olena: Person, stored: Stored) -> None:
     olena.write("hello")
     gone = {"response": "utter_removed_last_year", "args": {}, "choices": []}
-    stored.change(olena.token, lambda session, found: conversations.say(session, stored.keys, found, gone) and None)
-    stored.change(olena.token, lambda session, found: conversations.say(session, stored.keys, found, desk.body("utter_menu")) and None)
+    stored.change(olena.token, stored.saying(gone))
+    stored.change(olena.token, stored.saying(desk.body("utter_menu")))
     texts = [message["text"] for message in olena.look()["messages"]]
     assert len(texts) == 4
     assert "cannot be shown" in texts[2]
-
-
-def test_while_the_database_is_away_the_page_is_told_to_keep_the_message(away: Flask) -> None:
-    answer = Person(away).write("help")
-    assert (answer.status_code, answer.get_json()["error"]) == (503, "away")
 
 
 def test_two_first_messages_at_once_make_one_conversation(olena: Person, app: Flask, stored: Stored) -> None:
@@ -285,11 +231,18 @@ def test_two_first_messages_at_once_make_one_conversation(olena: Person, app: Fl
     def write(number: int) -> int:
         other = app.test_client()
         other.set_cookie("wayline_chat", olena.token)
-        return other.post("/chat/messages", json={"id": str(number), "text": str(number)}, headers=OURS).status_code
+        return other.post(
+            "/chat/messages", json={"id": str(number), "text": str(number)}, headers=OURS
+        ).status_code
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(write, range(8))) == [202] * 8
     assert sorted(stored.texts()) == [str(number) for number in range(8)]
     with stored.make() as session:
         assert session.execute(select(func.count()).select_from(Conversation)).scalar_one() == 1
-        assert session.execute(select(func.count()).select_from(Message).where(Message.author == "bot")).scalar_one() == 1
+        assert (
+            session.execute(
+                select(func.count()).select_from(Message).where(Message.author == "bot")
+            ).scalar_one()
+            == 1
+        )

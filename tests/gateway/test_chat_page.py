@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,9 @@ FORM = {"Sec-Fetch-Site": "same-origin"}
 
 
 def submit(person: Person, **fields: str) -> TestResponse:
-    return person.client.post("/chat/messages", data={"id": "form-1", "language": "en"} | fields, headers=FORM)
+    return person.client.post(
+        "/chat/messages", data={"id": "form-1", "language": "en"} | fields, headers=FORM
+    )
 
 
 def assets(page: str) -> list[str]:
@@ -59,7 +62,9 @@ def test_the_page_betrays_nothing(olena: Person) -> None:
 def test_the_script_inserts_no_markup_and_stores_nothing() -> None:
     for path in (Path(gateway.__file__).parent / "static").glob("*.js"):
         code = path.read_text()
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Storage|indexedDB|cookie", code)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Storage|indexedDB|cookie", code
+        )
 
 
 def test_the_quick_exit_works_without_a_script(olena: Person) -> None:
@@ -84,7 +89,9 @@ def test_a_visitor_from_another_site_keeps_the_session_of_this_browser(olena: Pe
     assert "Set-Cookie" in arriving.get("/chat/messages", headers=FORM).headers
 
 
-def test_without_a_script_a_form_sends_and_the_page_shows_the_transcript(olena: Person, stored: Stored) -> None:
+def test_without_a_script_a_form_sends_and_the_page_shows_the_transcript(
+    olena: Person, stored: Stored
+) -> None:
     answer = submit(olena, text="line one\r\nline <b>two</b>")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/chat")
     submit(olena, text="line one\r\nline <b>two</b>")  # the reload that everybody does
@@ -115,8 +122,22 @@ def test_without_a_script_nobody_loses_words_to_a_dead_database(away: Flask) -> 
     assert ">do not lose &lt;this&gt;</textarea>" in answer.get_data(as_text=True)
 
 
+def test_without_a_script_half_a_form_is_not_stored(olena: Person, stored: Stored) -> None:
+    answer = olena.client.post(
+        "/chat/messages",
+        input_stream=io.BytesIO(b"id=a&text=Do+not+come"),
+        content_type="application/x-www-form-urlencoded",
+        headers=FORM,
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": "500"},
+    )
+    assert answer.status_code == 400
+    assert stored.messages() == []
+
+
 def test_another_sites_form_puts_no_words_into_the_page(olena: Person) -> None:
-    answer = olena.client.post("/chat/messages", data={"id": "a", "text": "planted"}, headers={"Sec-Fetch-Site": "cross-site"})
+    answer = olena.client.post(
+        "/chat/messages", data={"id": "a", "text": "planted"}, headers={"Sec-Fetch-Site": "cross-site"}
+    )
     assert answer.status_code == 403
     assert "planted" not in answer.get_data(as_text=True)
 
@@ -134,8 +155,10 @@ def test_the_page_opens_while_the_database_is_away(away: Flask) -> None:
 @pytest.mark.parametrize(
     ("query", "accept", "html"),
     [
-        ("", "uk-UA,uk;q=0.9", '<html lang="uk" dir="ltr">'), ("", "fr, ar;q=0.5, en;q=0.1", '<html lang="ar" dir="rtl">'),
-        ("?lang=ar", "uk", '<html lang="ar" dir="rtl">'), ("?lang=<script>", "xx", '<html lang="en" dir="ltr">'),
+        ("", "uk-UA,uk;q=0.9", '<html lang="uk" dir="ltr">'),
+        ("", "fr, ar;q=0.5, en;q=0.1", '<html lang="ar" dir="rtl">'),
+        ("?lang=ar", "uk", '<html lang="ar" dir="rtl">'),
+        ("?lang=<script>", "xx", '<html lang="en" dir="ltr">'),
     ],
 )
 def test_the_page_speaks_the_visitors_language(olena: Person, query: str, accept: str, html: str) -> None:
@@ -143,11 +166,21 @@ def test_the_page_speaks_the_visitors_language(olena: Person, query: str, accept
 
 
 EVERY_ROUTE = [
-    ("GET", "/", 302), ("GET", "/chat", 200), ("GET", "/chat/messages", 200), ("POST", "/chat/messages", 403),
-    ("POST", "/chat/language", 403), ("GET", "/healthz", 200), ("GET", "/readyz", 503), ("GET", "/metrics", 200),
-    ("POST", "/webhooks/telegram", 403), ("POST", "/webhooks/twilio/sms", 403),
-    ("POST", "/webhooks/twilio/whatsapp", 403), ("POST", "/webhooks/twilio/status", 403),
-    ("GET", "/nowhere", 404), ("DELETE", "/chat", 405), ("GET", "/static/nothing.js", 404),
+    ("GET", "/", 302),
+    ("GET", "/chat", 200),
+    ("GET", "/chat/messages", 200),
+    ("POST", "/chat/messages", 403),
+    ("POST", "/chat/language", 403),
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 503),
+    ("GET", "/metrics", 200),
+    ("POST", "/webhooks/telegram", 403),
+    ("POST", "/webhooks/twilio/sms", 403),
+    ("POST", "/webhooks/twilio/whatsapp", 403),
+    ("POST", "/webhooks/twilio/status", 403),
+    ("GET", "/nowhere", 404),
+    ("DELETE", "/chat", 405),
+    ("GET", "/static/nothing.js", 404),
 ]
 
 
@@ -167,8 +200,9 @@ def test_every_answer_carries_the_headers(client: FlaskClient, method: str, path
 def test_every_route_is_in_the_table_above(app: Flask) -> None:
     known = {(method, path) for method, path, _ in EVERY_ROUTE}
     adapter = app.url_map.bind("help.example")
-    reached = {adapter.match(path, method=method)[0] for method, path in known
-               if adapter.test(path, method=method)}
+    reached = {
+        adapter.match(path, method=method)[0] for method, path in known if adapter.test(path, method=method)
+    }
     assert reached == {rule.endpoint for rule in app.url_map.iter_rules()}
 
 
@@ -183,8 +217,14 @@ def test_cookies_are_closed_to_scripts_and_other_sites(olena: Person) -> None:
     assert re.fullmatch(r"wayline_chat=[\w-]{43}; HttpOnly; Path=/; SameSite=Strict", kept)
 
 
-def test_outside_a_demo_cookies_need_https_and_belong_to_this_host(settings: Settings, engine: Engine) -> None:
+def test_outside_a_demo_cookies_need_https_and_belong_to_this_host(
+    settings: Settings, engine: Engine
+) -> None:
     live = replace(settings, demo=False, master_keys=(keys.new_master_key(),))
-    answer = create_app(live, engine).test_client().get("/chat", base_url=PUBLIC, headers={"Sec-Fetch-Site": "none"})
+    answer = (
+        create_app(live, engine)
+        .test_client()
+        .get("/chat", base_url=PUBLIC, headers={"Sec-Fetch-Site": "none"})
+    )
     kept = answer.headers["Set-Cookie"]
     assert re.fullmatch(r"__Host-wayline_chat=[\w-]{43}; Secure; HttpOnly; Path=/; SameSite=Strict", kept)

@@ -53,7 +53,9 @@ def test_alive_asks_nobody(away: Flask) -> None:
 def test_ready_when_database_and_bot_are(bot: tuple[type[Bot], Flask]) -> None:
     handler, app = bot
     answers = [app.test_client().get("/readyz") for _ in range(3)]
-    assert [(answer.status_code, answer.get_json()) for answer in answers] == [(200, {"bot": True, "database": True})] * 3
+    assert [(answer.status_code, answer.get_json()) for answer in answers] == [
+        (200, {"bot": True, "database": True})
+    ] * 3
     assert handler.asked == ["/webhooks/turn/ready"]  # the others were answered from memory
 
 
@@ -91,18 +93,30 @@ def test_metrics_count_what_waits(olena: Person, stored: Stored, client: FlaskCl
     stored.change(olena.token, wait)
     lines = client.get("/metrics").get_data(as_text=True).splitlines()
     assert {"wayline_pending_turns 2.0", "wayline_queued_sends 0.0"} <= set(lines)
-    assert {'wayline_waiting_cases{priority="danger"} 1.0', 'wayline_waiting_cases{priority="normal"} 0.0'} <= set(lines)
-    age = next(float(line.split()[1]) for line in lines if line.startswith("wayline_oldest_pending_turn_seconds "))
+    assert {
+        'wayline_waiting_cases{priority="danger"} 1.0',
+        'wayline_waiting_cases{priority="normal"} 0.0',
+    } <= set(lines)
+    age = next(
+        float(line.split()[1]) for line in lines if line.startswith("wayline_oldest_pending_turn_seconds ")
+    )
     assert 0 < age < 60
 
 
 @pytest.mark.parametrize(
     ("address", "headers", "status"),
     [
-        ("127.0.0.1", {}, 200), ("::1", {}, 200), ("10.0.0.7", {}, 404), ("203.0.113.5", {}, 404), ("", {}, 404),
-        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, 404), ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 404),
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("10.0.0.7", {}, 404),
+        ("203.0.113.5", {}, 404),
+        ("", {}, 404),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, 404),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 404),
     ],
 )
-def test_metrics_are_for_this_machine_only(client: FlaskClient, address: str, headers: dict[str, str], status: int) -> None:
+def test_metrics_are_for_this_machine_only(
+    client: FlaskClient, address: str, headers: dict[str, str], status: int
+) -> None:
     answer = client.get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": address})
     assert answer.status_code == status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import logging
@@ -31,7 +32,9 @@ def tell(client: FlaskClient, body: bytes, secret: str | None = SECRET) -> TestR
     return client.post("/webhooks/telegram", data=body, headers=headers, content_type="application/json")
 
 
-def ring(client: FlaskClient, name: str, fields: dict[str, str], token: str = AUTH_TOKEN, query: str = "") -> TestResponse:
+def ring(
+    client: FlaskClient, name: str, fields: dict[str, str], token: str = AUTH_TOKEN, query: str = ""
+) -> TestResponse:
     path = f"/webhooks/twilio/{name}{query}"
     headers, body = twilio.webhook(PUBLIC + path, fields, token)
     return client.post(path, data=body, headers=headers)
@@ -48,7 +51,9 @@ def test_a_telegram_message_is_stored_before_an_empty_200(client: FlaskClient, s
 
 
 @pytest.mark.parametrize("name", ["sms", "whatsapp"])
-def test_a_twilio_message_is_stored_before_empty_twiml(client: FlaskClient, stored: Stored, name: str) -> None:
+def test_a_twilio_message_is_stored_before_empty_twiml(
+    client: FlaskClient, stored: Stored, name: str
+) -> None:
     answer = ring(client, name, TWILIO[name](PHONE, "Потрібна допомога", SID))
     assert (answer.status_code, answer.data, answer.mimetype) == (200, b"<Response/>", "text/xml")
     assert stored.messages() == [(name, "person", {"text": "Потрібна допомога"})]
@@ -62,7 +67,9 @@ def test_a_repeated_webhook_is_a_no_op(client: FlaskClient, stored: Stored) -> N
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET.upper()])
-def test_telegram_without_the_secret_is_refused(client: FlaskClient, stored: Stored, secret: str | None) -> None:
+def test_telegram_without_the_secret_is_refused(
+    client: FlaskClient, stored: Stored, secret: str | None
+) -> None:
     answer = tell(client, said(1), secret)
     assert (answer.status_code, answer.data) == (403, b"")
     assert stored.messages() == []
@@ -78,15 +85,29 @@ def test_twilio_with_a_wrong_signature_is_refused(client: FlaskClient, stored: S
 def test_the_query_is_part_of_what_twilio_signs(client: FlaskClient, stored: Stored) -> None:
     assert ring(client, "sms", twilio.sms(PHONE, "hello", SID), query="?from=poster").status_code == 200
     path = "/webhooks/twilio/sms"
-    headers, body = twilio.webhook(f"{PUBLIC}{path}?from=poster", twilio.sms(PHONE, "again", SID[:-1] + "b"), AUTH_TOKEN)
+    headers, body = twilio.webhook(
+        f"{PUBLIC}{path}?from=poster", twilio.sms(PHONE, "again", SID[:-1] + "b"), AUTH_TOKEN
+    )
     assert client.post(f"{path}?from=leaflet", data=body, headers=headers).status_code == 403
     assert stored.texts() == ["hello"]
 
 
-def test_an_authentic_update_that_nobody_can_read_does_not_come_again(client: FlaskClient, stored: Stored) -> None:
+def test_an_authentic_update_that_nobody_can_read_does_not_come_again(
+    client: FlaskClient, stored: Stored
+) -> None:
     for body in (
-        b"", b"{", b"[]", b"null", b"7", b'"text"', b"{}", b'{"update_id": 1, "message": []}', b"\xff\xfe\0", b"[" * 50_000,
-        b'{"update_id": 1e999}', json.dumps({"update_id": 2, "message": {"text": "\ud800"}}).encode(),
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"7",
+        b'"text"',
+        b"{}",
+        b'{"update_id": 1, "message": []}',
+        b"\xff\xfe\0",
+        b"[" * 50_000,
+        b'{"update_id": 1e999}',
+        json.dumps({"update_id": 2, "message": {"text": "\ud800"}}).encode(),
     ):
         answer = tell(client, body)
         assert (answer.status_code, answer.data) == (200, b"")
@@ -105,6 +126,33 @@ def test_broken_requests_are_refused_never_crash(client: FlaskClient, path: str)
 def test_a_body_over_the_limit_is_refused_unread(client: FlaskClient, stored: Stored) -> None:
     assert tell(client, b"x" * (256 * 1024 + 1)).status_code == 413
     assert stored.messages() == []
+
+
+GUNICORN = {"wsgi.input_terminated": True}
+"""What gunicorn says to a WSGI application: the stream ends by itself, early or not."""
+
+
+def test_half_a_body_is_not_taken_for_all_of_it(client: FlaskClient, stored: Stored) -> None:
+    body = said(1, "I need help")
+    cut = client.post(
+        "/webhooks/telegram",
+        input_stream=io.BytesIO(body[:-5]),
+        headers={"X-Telegram-Bot-Api-Secret-Token": SECRET},
+        environ_overrides=GUNICORN | {"CONTENT_LENGTH": str(len(body))},
+    )
+    assert cut.status_code == 400  # not 200: Telegram must send it again
+    assert tell(client, body).status_code == 200
+    assert stored.texts() == ["I need help"]
+
+
+def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
+    endless = client.post(
+        "/webhooks/telegram",
+        input_stream=io.BytesIO(b" " * 1_000_000),
+        headers={"X-Telegram-Bot-Api-Secret-Token": SECRET, "Transfer-Encoding": "chunked"},
+        environ_overrides=GUNICORN,
+    )
+    assert endless.status_code == 413
 
 
 def test_a_channel_that_is_off_has_no_webhook(client: FlaskClient, app: Flask) -> None:
@@ -151,9 +199,16 @@ def test_a_delivery_report_reaches_the_part_of_its_channel(client: FlaskClient, 
         conversation = conversations.find(session, stored.keys, "whatsapp", PHONE)
         assert conversation is not None
         message = conversations.say(session, stored.keys, conversation, {"text": "yes?"})
-        session.add(Part(
-            message_id=message.id, channel="whatsapp", position=0, body_sealed=b"", provider_id="SM" + "c" * 32, state="sent",
-        ))
+        session.add(
+            Part(
+                message_id=message.id,
+                channel="whatsapp",
+                position=0,
+                body_sealed=b"",
+                provider_id="SM" + "c" * 32,
+                state="sent",
+            )
+        )
     for word in ("delivered", "sent"):  # late and out of order
         assert ring(client, "status", twilio.status_callback("SM" + "c" * 32, word)).data == b"<Response/>"
     with stored.make() as session:
@@ -191,7 +246,9 @@ def test_neither_answer_nor_log_quotes_anybody(
     with caplog.at_level(logging.DEBUG):
         answers = [
             ring(client, "sms", twilio.sms(PHONE, "PLANTED TEXT", SID)),
-            tell(client, said(1, "PLANTED TEXT")), tell(client, b"{PLANTED TEXT"), tell(client, said(1), "PLANTED"),
+            tell(client, said(1, "PLANTED TEXT")),
+            tell(client, b"{PLANTED TEXT"),
+            tell(client, said(1), "PLANTED"),
         ]
     assert [answer.status_code for answer in answers] == [500, 500, 200, 403]
     kept = caplog.text + "".join(answer.get_data(as_text=True) for answer in answers)

@@ -1,0 +1,205 @@
+"""Where a message goes before the bot sees it: the danger path, the desk, a choice, a language, or to the bot.
+
+One `Turn` is one message of a locked conversation; it settles what needs no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from helpline import (
+    alarms,
+    choices,
+    conversations,
+    countries,
+    danger,
+    database,
+    desk,
+    languages,
+    words,
+)
+from helpline.keys import Keyring
+from helpline.models import Case, Conversation, Message
+from helpline.settings import Settings
+
+WAITING_AGAIN = timedelta(minutes=10)
+LOOK_BACK = 4
+"""Messages of ours that are searched for a menu; an older one is no longer what a bare number means."""
+
+
+@dataclass(frozen=True)
+class ForBot:
+    """A message that the bot must answer: what to ask it, and what to remember until it does."""
+
+    conversation_id: int
+    message_id: int
+    request: dict[str, Any]
+    waited: float  # seconds since the person wrote
+    told: bool  # the person already heard that a person will read this
+
+
+def attach(session: Session, conversation: Conversation, message: Message) -> Case | None:
+    """Hang the message on the open case, so that its operator sees it. Returns the case, `None` if there is none."""
+    case = desk.open_case_of(session, conversation)
+    if case is not None:
+        message.case_id = case.id
+        database.notify(session, database.DESK, case.code)
+    return case
+
+
+class Turn:
+    """One message on its way, before the bot: what it is, and who answers it."""
+
+    def __init__(
+        self, session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message
+    ) -> None:
+        self.session, self.keys, self.settings = session, keys, settings
+        self.conversation, self.message = conversation, message
+        self.seal = conversations.seal_of(keys, conversation)
+        self.body: dict[str, Any] = self.seal.open(message.body_sealed)
+        self.now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+
+    def route(self) -> ForBot | None:
+        """Settle the message without the bot, or say what to ask the bot."""
+        picked = self._picked()
+        if picked is not None and "desk" in picked:
+            self._for_desk(picked)
+            return None
+        text = self.body["text"]
+        alarm = self._alarm(picked)
+        if alarm is not None:
+            alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
+            return None
+        if picked is None:
+            self._learn_language(text)
+        if self.conversation.holder in ("waiting", "operator"):
+            self._for_operator()
+            return None
+        return self._for_bot(picked)
+
+    def _alarm(self, picked: dict[str, Any] | None) -> danger.Alarm | None:
+        """Danger that was tapped; danger in words was seen when they were stored (intake)."""
+        kind = picked.get("intent") if picked else None
+        return danger.Alarm(kind, self.conversation.language) if kind in danger.KINDS else None
+
+    def _say(self, response: str, **args: Any) -> None:
+        body = words.complete(desk.body(response, **args), self.settings.name, self.conversation.country)
+        conversations.say(self.session, self.keys, self.conversation, body, author="system")
+
+    def _picked(self) -> dict[str, Any] | None:
+        """The choice that the person tapped, numbered or wrote; `None` for free text."""
+        tap = choices.untoken(self.body["tap"]) if "tap" in self.body else None
+        if tap is not None:
+            offered = self._offered(Message.id == tap[0])
+            return offered[1][tap[1]] if offered and tap[1] < len(offered[1]) else None
+        if not self.body["text"]:
+            return None
+        offered = self._offered()
+        if not offered:
+            return None
+        body, options = offered
+        index = choices.match(self.body["text"], words.line(body, self.conversation.language).choices)
+        return options[index] if index is not None else None
+
+    def _offered(self, *which: Any) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """The message that offers choices: the tapped one, or the latest of our last few that has any.
+
+        Whoever answers "1" and "2" to one menu means that menu both times.
+        """
+        rows = self.session.execute(
+            select(Message.body_sealed)
+            .where(
+                Message.conversation_id == self.conversation.id,
+                Message.author.in_(("bot", "system")),
+                Message.id < self.message.id,
+                *which,
+            )
+            .order_by(Message.id.desc())
+            .limit(LOOK_BACK)
+        ).scalars()
+        for sealed in rows:
+            body = self.seal.open(sealed)
+            options = words.offered(body)
+            if options:
+                return body, options
+        return None
+
+    def _for_desk(self, picked: dict[str, Any]) -> None:
+        case = desk.open_case_of(self.session, self.conversation)
+        if picked["desk"] == "leave_queue" and self.conversation.holder == "waiting" and case is not None:
+            self.conversation.holder = "bot"
+            case.state, case.outcome, case.closed_at = "closed", "left_queue", func.now()
+            database.notify(self.session, database.DESK, case.code)
+            self._say("utter_queue_left")
+        elif picked["desk"] == "rate":
+            last = self.session.execute(
+                select(Case)
+                .where(Case.conversation_id == self.conversation.id, Case.state == "closed")
+                .order_by(Case.closed_at.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+            if last is not None:
+                last.rating = picked["value"]
+            self._say("utter_feedback_thanks")
+        elif self.conversation.holder != "bot":
+            self._for_operator()
+        else:
+            self._say("utter_ok")
+
+    def _learn_language(self, text: str) -> None:
+        if self.conversation.language_source != "chosen":
+            found = languages.detect(text)
+            if found:
+                self.conversation.language, self.conversation.language_source = found, "detected"
+
+    def _for_operator(self) -> None:
+        attach(self.session, self.conversation, self.message)
+        told = self.conversation.acknowledged_at
+        if self.conversation.holder == "waiting" and (told is None or self.now - told > WAITING_AGAIN):
+            self._say("utter_waiting")
+            self.conversation.acknowledged_at = func.now()
+
+    def _for_bot(self, picked: dict[str, Any] | None) -> ForBot:
+        text = self.body["text"].strip()
+        has_media = bool(self.body.get("media")) and not text
+        message: dict[str, Any] = {"text": text}
+        if picked is not None:
+            message = {"choice": {"intent": picked["intent"], "slots": picked["slots"]}}
+        elif not text and ("entry" in self.body or self.body.get("tap")):
+            message = {"choice": {"intent": "greet" if "entry" in self.body else "show_menu", "slots": {}}}
+        elif not text:
+            message = {"choice": {"intent": "nlu_fallback", "slots": {}}}
+        state = self.conversation.state_sealed
+        context = {
+            "language": self.conversation.language,
+            "channel": self.conversation.channel,
+            "country": self.conversation.country,
+            "desk": desk.state(self.session, self.settings).as_context(),
+            "entry_topic": None,
+            "welcomed": self._welcomed(),
+            "media": has_media,
+            "mentioned_country": countries.mentioned(text, self.conversation.language) if picked is None else None,
+        }
+        request = {
+            "conversation": self.conversation.code,
+            "message": message,
+            "state": self.seal.open(state) if state else None,
+            "context": context,
+        }
+        waited = (self.now - self.message.created_at).total_seconds()
+        return ForBot(self.conversation.id, self.message.id, request, waited, self.conversation.fallback_at is not None)
+
+    def _welcomed(self) -> bool:
+        return (
+            self.session.execute(
+                select(Message.id)
+                .where(Message.conversation_id == self.conversation.id, Message.author == "bot")
+                .limit(1)
+            ).first()
+            is not None
+        )
