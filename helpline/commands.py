@@ -110,13 +110,15 @@ def set_contact_safety(scope: Scope, watched: bool, contact_first: bool) -> None
 @command
 def record_screening(scope: Scope, path: str, answers: dict[str, str], matched: list[str], complete: bool) -> None:
     screening.check(path, answers, matched)
+    if not isinstance(complete, bool):
+        raise ValueError
     scope.session.add(
         Screening(
             conversation_id=scope.conversation.id,
             path=path,
             answers=answers,
             matched=matched,
-            complete=bool(complete),
+            complete=complete,
         )
     )
 

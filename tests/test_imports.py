@@ -22,7 +22,7 @@ ARROWS = {
 }
 """Of our own folders, those that a folder may import (docs/architecture.md, "Layout")."""
 
-BROUGHT_BY_RASA = {"sanic", "jsonschema", "joblib", "numpy", "scipy", "sklearn"}
+BROUGHT_BY_RASA = {"aiohttp", "sanic", "jsonschema", "joblib", "numpy", "scipy", "sklearn"}
 """Libraries that Rasa itself is made of: requirements/bot.in asks for Rasa and nothing else."""
 
 LIBRARIES = {"bot": {"rasa", *BROUGHT_BY_RASA}, "actions": {"rasa_sdk", "yaml"}}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
-from helpline import desk
+from helpline import danger, desk
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Operator
@@ -203,3 +204,38 @@ def test_danger_opens_a_case_even_right_after_leaving_the_queue(work: Work, writ
     with make() as session:
         open_cases = session.execute(select(Case).where(Case.state == "waiting")).scalars().all()
     assert [case.priority for case in open_cases] == [0]
+
+
+def test_a_fault_in_the_search_for_danger_does_not_cost_the_message(
+    writes: Writes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs before the row is committed: what it raises must not become a 500 and a message that nobody has."""
+
+    def find(*arguments: object) -> None:
+        raise RuntimeError("any mistake of ours")
+
+    monkeypatch.setattr(danger, "find", find)
+    person = writes()
+    person.says("hello", wait=False)
+    assert len(person.messages()) == 1
+
+
+def test_danger_whose_handling_failed_when_it_was_stored_is_handled_by_the_worker(
+    work: Work, writes: Writes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever failed for a moment at the webhook, the words are still a cry for help, and the bot may not know it."""
+    real, tries = desk.open_case, []
+
+    def open_case(*arguments: Any, **named: Any) -> Case:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("any mistake of ours")
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(desk, "open_case", open_case)
+    person = writes()
+    with work():
+        assert [heard.response for heard in person.says(DANGER)] == ["utter_danger_closed"]
+    case = person.case()
+    assert case is not None
+    assert case.priority == 0
