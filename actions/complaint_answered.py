@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionComplaintAnswered(Step):
+    answers = "complaint"
+
     def name(self) -> str:
         return "action_complaint_answered"
 

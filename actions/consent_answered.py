@@ -13,6 +13,8 @@ from actions.step import Events, Step
 
 
 class ActionConsentAnswered(Step):
+    answers = "consent"
+
     def name(self) -> str:
         return "action_consent_answered"
 

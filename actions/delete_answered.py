@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionDeleteAnswered(Step):
+    answers = "delete"
+
     def name(self) -> str:
         return "action_delete_answered"
 

@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionEmergency(Step):
+    places = True
+
     def name(self) -> str:
         return "action_emergency"
 

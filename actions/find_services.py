@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import slots
-from actions.screening_flow import ask_again
 from actions.speech import command
 from actions.step import Events, Step
 
@@ -17,4 +17,4 @@ class ActionFindServices(Step):
 
     def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         command(dispatcher, "find_services", topic=tracker.get_slot(slots.TOPIC))
-        return ask_again(dispatcher, tracker)
+        return [SlotSet(slots.ASKING, "person")]

@@ -13,6 +13,8 @@ from actions.step import Events, Step
 
 
 class ActionHandOver(Step):
+    answers = "handover"
+
     def name(self) -> str:
         return "action_hand_over"
 

@@ -35,6 +35,6 @@ def named(text: str) -> Optional[str]:
         code
         for word in re.findall(r"\w+", plain)
         for code, names in NAMES.items()
-        if any(word.removeprefix("ال").startswith(name.translate(_ALEF)) for name in names)
+        if any(word.removeprefix("ب").removeprefix("ال").startswith(name.translate(_ALEF)) for name in names)
     }
     return found.pop() if len(found) == 1 else None

@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionOfferAnswered(Step):
+    answers = "questions"
+
     def name(self) -> str:
         return "action_offer_answered"
 

@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionPersonAnswered(Step):
+    answers = "person"
+
     def name(self) -> str:
         return "action_person_answered"
 

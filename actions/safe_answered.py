@@ -12,6 +12,8 @@ from actions.step import Events, Step
 
 
 class ActionSafeAnswered(Step):
+    answers = "safe"
+
     def name(self) -> str:
         return "action_safe_answered"
 

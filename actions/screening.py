@@ -15,6 +15,8 @@ ANSWER = {"affirm": "yes", "deny": "no", "skip": "skip"}
 
 
 class ActionScreening(Step):
+    answers = "screening"
+
     def name(self) -> str:
         return "action_screening"
 

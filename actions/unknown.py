@@ -9,7 +9,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions import context, slots
 from actions.handing_over import hand_over
 from actions.screening_flow import REASKED, ask_again, record_open
-from actions.speech import command, say
+from actions.speech import say
 from actions.step import Events, Step
 
 
@@ -24,10 +24,6 @@ class ActionUnknown(Step):
         if world.get("media"):
             say(dispatcher, "utter_media")
             return [*record_open(dispatcher, tracker), SlotSet(slots.ASKING, "person")]
-        if world.get("mentioned_country"):
-            command(dispatcher, "set_country", country=world["mentioned_country"])
-            say(dispatcher, "utter_emergency")
-            return ask_again(dispatcher, tracker)
         if asking == "handover" and again:
             return hand_over(dispatcher, tracker, "anonymous")
         if asking == "screening" and not again:

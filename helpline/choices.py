@@ -12,6 +12,10 @@ from collections.abc import Sequence
 from helpline.normalise import words
 
 TOKEN = "c{message}:{index}"
+FILLERS = frozenset(
+    words("i it this that one the a please pls option number i choose want будь ласка це хочу من فضلك بدي اريد هذا")
+)
+"""Words around a choice that do not change it: "keep it please"."""
 
 
 def token(message_id: int, index: int) -> str:
@@ -32,14 +36,24 @@ def untoken(text: str) -> tuple[int, int] | None:
 
 
 def match(text: str, titles: Sequence[str]) -> int | None:
-    """Index of the choice that `text` names by number ("2", "2.", "٢") or by its words; `None` if it names none."""
+    """Index of the choice that `text` names by number ("2", "2.", "٢") or by its words; `None` if it names none.
+
+    Of "Yes, erase it" the words before the comma are enough if no other title begins so.
+    """
     typed = words(text)
     if not typed:
         return None
     if len(typed) == 1 and typed[0].isascii() and typed[0].isdecimal() and len(typed[0]) <= 2:
         index = int(typed[0]) - 1
         return index if 0 <= index < len(titles) else None
-    for index, title in enumerate(titles):
-        if words(title) == typed:
-            return index
-    return None
+    wanted = [words(title) for title in titles]
+    if typed in wanted:
+        return wanted.index(typed)
+    beginnings = [words(title.partition(",")[0].partition("،")[0]) for title in titles]
+    found = _only(typed, beginnings)
+    return found if found is not None else _only([word for word in typed if word not in FILLERS], wanted)
+
+
+def _only(typed: list[str], wanted: list[list[str]]) -> int | None:
+    """The index of `typed` if it stands there exactly once."""
+    return wanted.index(typed) if typed and wanted.count(typed) == 1 else None

@@ -35,6 +35,9 @@ class Scope:
     message_id: int | None = None  # the message that is being answered
 
 
+SPEAK = frozenset({"find_services"})
+"""Commands that say something themselves: applied after the turn's own replies, all others before."""
+
 Handler = Callable[..., None]
 HANDLERS: dict[str, Handler] = {}
 

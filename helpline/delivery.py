@@ -25,7 +25,8 @@ log = structlog.get_logger()
 
 EXPIRES = timedelta(hours=6)
 """An answer that arrives later than this confuses more than it helps; the desk is told instead."""
-MAX_ATTEMPTS = 12
+MAX_ATTEMPTS = 90
+"""More than fit into `EXPIRES`: a provider that is away for hours costs nobody their answer before it is too old."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 
 

@@ -204,6 +204,7 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
         conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:
         conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
+        conversation.danger_at = None  # a new cry is a new case, and is told the number again
         for said in (body("utter_operator_closed", alias=operator.alias), body("utter_feedback")):
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import phonenumbers
-from phonenumbers import PhoneMetadata, shortnumberinfo
+from phonenumbers import shortnumberinfo
+
+MOST = 5
+"""Numbers that are named at most."""
 
 
+@cache
 def number(country: str | None) -> str | None:
     """The number to call in `country` (two letters), or `None` when the country or its number is not known.
 
     112 wherever it works, because it is the one that many people know and that phones put through without
-    credit; 911 in the countries that share +1, where it is the number on every poster.
+    credit; 911 in the countries that share +1, where it is the number on every poster. Where neither works,
+    police, ambulance and fire have numbers of their own and the metadata does not say which is whose: all of
+    them, "15 / 19 / 177".
     """
     if not country:
         return None
@@ -18,8 +26,8 @@ def number(country: str | None) -> str | None:
     for candidate in candidates:
         if shortnumberinfo.is_emergency_number(candidate, country):
             return candidate
-    metadata = PhoneMetadata.short_metadata_for_region(country)
-    return metadata.emergency.example_number if metadata and metadata.emergency else None
+    found = [str(n) for n in range(10, 10_000) if shortnumberinfo.is_emergency_number(str(n), country)]
+    return " / ".join(found[:MOST]) or None
 
 
 def country_of(phone: str) -> str | None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from helpline import database, intake
+from helpline import conversations, database, intake
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Screening, Tombstone
 
@@ -52,7 +52,34 @@ def begin(session: Session, keys: Keyring, conversation: Conversation, current: 
     if conversation.channel != "web":
         conversation.address_index = None
     conversation.erase_at = func.now() + FAREWELL
+    session.flush()
+    _move(session, keys, conversation)
     database.notify(session, database.DESK)
+
+
+def _move(session: Session, keys: Keyring, conversation: Conversation) -> None:
+    """Messages that were spared go on in a new conversation with a key of its own; the old one dies with its key."""
+    spared = (
+        session.execute(
+            select(Message)
+            .where(Message.conversation_id == conversation.id, Message.state == "pending")
+            .order_by(Message.id)
+        )
+        .scalars()
+        .all()
+    )
+    if not spared or conversation.address_sealed is None:
+        return
+    seal = conversations.seal_of(keys, conversation)
+    new = conversations.find_or_create(
+        session, keys, conversation.channel, seal.open(conversation.address_sealed), language=conversation.language
+    )
+    for message in spared:
+        message.conversation_id = new.id
+        message.body_sealed = conversations.seal_of(keys, new).close(seal.open(message.body_sealed))
+    new.turn_due_at = func.now()
+    session.flush()
+    database.notify(session, database.TURNS)
 
 
 def finish(session: Session) -> int:

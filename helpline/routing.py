@@ -20,7 +20,9 @@ from helpline import (
     danger,
     database,
     desk,
+    erasure,
     languages,
+    normalise,
     words,
 )
 from helpline.keys import Keyring
@@ -71,20 +73,23 @@ class Turn:
             self._for_desk(picked)
             return None
         text = self.body["text"]
-        alarm = self._alarm(picked)
+        alarm = self._alarm(picked, text)
         if alarm is not None:
             alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
             return None
         if picked is None:
             self._learn_language(text)
         if self.conversation.holder in ("waiting", "operator"):
-            self._for_operator()
+            if picked is not None or not self._always_works(text):
+                self._for_operator()
             return None
         return self._for_bot(picked)
 
-    def _alarm(self, picked: dict[str, Any] | None) -> danger.Alarm | None:
-        """Danger that was tapped; danger in words was seen when they were stored (intake)."""
-        kind = picked.get("intent") if picked else None
+    def _alarm(self, picked: dict[str, Any] | None, text: str) -> danger.Alarm | None:
+        """Danger that was tapped, or in words whose handling failed when they were stored (intake)."""
+        if picked is None:
+            return danger.find(text, self.conversation.language) if text else None
+        kind = picked.get("intent")
         return danger.Alarm(kind, self.conversation.language) if kind in danger.KINDS else None
 
     def _say(self, response: str, **args: Any) -> None:
@@ -96,7 +101,9 @@ class Turn:
         tap = choices.untoken(self.body["tap"]) if "tap" in self.body else None
         if tap is not None:
             offered = self._offered(Message.id == tap[0])
-            return offered[1][tap[1]] if offered and tap[1] < len(offered[1]) else None
+            if not offered or tap[1] >= len(offered[1]):
+                return None
+            return self._fresh(offered[1][tap[1]], tap[0])
         if not self.body["text"]:
             return None
         offered = self._offered()
@@ -105,6 +112,21 @@ class Turn:
         body, options = offered
         index = choices.match(self.body["text"], words.line(body, self.conversation.language).choices)
         return options[index] if index is not None else None
+
+    def _fresh(self, picked: dict[str, Any], message_id: int) -> dict[str, Any]:
+        """A bare "yes" under an older question must not answer the one that is open now: that is said again."""
+        if picked.get("intent") not in ("affirm", "deny", "skip"):
+            return picked
+        later = self.session.execute(
+            select(Message.body_sealed).where(
+                Message.conversation_id == self.conversation.id,
+                Message.author.in_(("bot", "system")),
+                Message.id > message_id,
+                Message.id < self.message.id,
+            )
+        ).scalars()
+        stale = any(words.offered(self.seal.open(sealed)) for sealed in later)
+        return {"title": "", "intent": "repeat", "slots": {}} if stale else picked
 
     def _offered(self, *which: Any) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
         """The message that offers choices: the tapped one, or the latest of our last few that has any.
@@ -130,13 +152,16 @@ class Turn:
         return None
 
     def _for_desk(self, picked: dict[str, Any]) -> None:
-        case = desk.open_case_of(self.session, self.conversation)
-        if picked["desk"] == "leave_queue" and self.conversation.holder == "waiting" and case is not None:
-            self.conversation.holder = "bot"
-            case.state, case.outcome, case.closed_at = "closed", "left_queue", func.now()
-            database.notify(self.session, database.DESK, case.code)
-            self._say("utter_queue_left")
-        elif picked["desk"] == "rate":
+        """A choice that the desk decides without the bot."""
+        asked = picked["desk"]
+        if asked == "leave_queue" and self.conversation.holder == "waiting":
+            self._leave_queue("utter_queue_left")
+        elif asked == "erase":
+            erasure.begin(self.session, self.keys, self.conversation, self.message.id)
+            self._say("utter_delete_done")
+        elif asked == "keep":
+            self._say("utter_delete_kept")
+        elif asked == "rate":
             last = self.session.execute(
                 select(Case)
                 .where(Case.conversation_id == self.conversation.id, Case.state == "closed")
@@ -150,6 +175,30 @@ class Turn:
             self._for_operator()
         else:
             self._say("utter_ok")
+
+    def _leave_queue(self, response: str) -> None:
+        """Back to the bot. A case of danger or of a child stays open: whoever holds the phone could have tapped."""
+        case = desk.open_case_of(self.session, self.conversation)
+        self.conversation.holder = "bot"
+        self.conversation.danger_at = None
+        if case is not None and desk.PRIORITIES[case.priority] not in ("danger", "child"):
+            case.state, case.outcome, case.closed_at = "closed", "left_queue", func.now()
+        if case is not None:
+            database.notify(self.session, database.DESK, case.code)
+        self._say(response)
+
+    def _always_works(self, text: str) -> bool:
+        """The words that we promise: "delete" in every state, "enough" while nobody has answered yet."""
+        said = normalise.words(text)
+        if any(said == normalise.words(word) for word in words.in_every_language("utter_word_delete")):
+            self._say("utter_delete_ask")
+            return True
+        if self.conversation.holder == "waiting" and any(
+            said == normalise.words(word) for word in (*words.in_every_language("utter_word_stop"), "stop")
+        ):
+            self._leave_queue("utter_stopped")
+            return True
+        return False
 
     def _learn_language(self, text: str) -> None:
         if self.conversation.language_source != "chosen":
@@ -198,7 +247,7 @@ class Turn:
         return (
             self.session.execute(
                 select(Message.id)
-                .where(Message.conversation_id == self.conversation.id, Message.author == "bot")
+                .where(Message.conversation_id == self.conversation.id, Message.author.in_(("bot", "system")))
                 .limit(1)
             ).first()
             is not None

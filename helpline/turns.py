@@ -72,11 +72,9 @@ def take(session: Session, keys: Keyring, settings: Settings, owner: str) -> Tak
 
 def _route(session: Session, keys: Keyring, settings: Settings, conversation: Conversation) -> Taken:
     message = _oldest(session, conversation)
-    if message is None or conversation.key_wrapped is None:
+    if message is None or conversation.key_wrapped is None or conversation.holder == "closed":
         TURNS.release(conversation, more=False)
         return Taken(conversation.channel)
-    if conversation.holder == "closed":  # written in the same moment as "delete": the words are gone, this one counts
-        conversation.holder, conversation.erase_at = "bot", None
     turn = routing.Turn(session, keys, settings, conversation, message)
     for_bot = turn.route()
     if for_bot is None:
@@ -100,17 +98,16 @@ def finish(
     message.understood = answer.intent
     conversation.state_sealed = seal.close(answer.state)
     scope = commands.Scope(session, keys, conversation, message.id)
-    # Erasing deletes what was said, so it comes before its own reply is written; the others do not care.
+    # What is known now is in the replies already (a country's number); what speaks itself comes after them.
     for order in answer.commands:
-        commands.apply(scope, order)
+        if order.get("command") not in commands.SPEAK:
+            commands.apply(scope, order)
     if conversation.holder == "closed":
         conversation.state_sealed = None
-    last = max((i for i, reply in enumerate(answer.replies) if reply["choices"]), default=-1)
-    for i, reply in enumerate(answer.replies):
-        body = words.complete(reply, settings.name, conversation.country)
-        if i != last and conversation.channel in NUMBERED:
-            body["choices"] = []  # numbered lines: "2" must mean one thing
-        conversations.say(session, keys, conversation, body)
+    _say_all(session, keys, settings, conversation, answer)
+    for order in answer.commands:
+        if order.get("command") in commands.SPEAK:
+            commands.apply(scope, order)
     _settle(session, conversation, message)
     return True
 
@@ -161,6 +158,15 @@ def _tell_away(
     conversations.say(session, keys, conversation, body, author="system")
     message.case_id = desk.open_case(session, conversation, priority="high", reason="bot_away", take=False).id
     conversation.fallback_at = func.now()
+
+
+def _say_all(session: Session, keys: Keyring, settings: Settings, conversation: Conversation, answer: Answer) -> None:
+    last = max((i for i, reply in enumerate(answer.replies) if reply["choices"]), default=-1)
+    for i, reply in enumerate(answer.replies):
+        body = words.complete(reply, settings.name, conversation.country)
+        if i != last and conversation.channel in NUMBERED:
+            body["choices"] = []  # numbered lines: "2" must mean one thing
+        conversations.say(session, keys, conversation, body)
 
 
 def _oldest(session: Session, conversation: Conversation) -> Message | None:

@@ -19,7 +19,7 @@ import yaml
 from babel.dates import format_datetime
 
 from helpline import emergency
-from locales import native_name, translate
+from locales import LANGUAGES, native_name, translate
 
 DOMAIN = Path(__file__).parent.parent / "domain.yml"
 EXPIRED = "utter_expired"
@@ -109,6 +109,11 @@ def complete(body: Mapping[str, Any], helpline: str, country: str | None) -> dic
     if "helpline" in wanted:
         args["helpline"] = helpline
     return {**body, "args": args}
+
+
+def in_every_language(response: str) -> list[str]:
+    """The text of a response in all our languages."""
+    return [translate("bot", language, response, source(response).text) for language in LANGUAGES]
 
 
 def line(body: Mapping[str, Any], language: str, today: date | None = None) -> Line:

@@ -133,6 +133,9 @@ class Play:
             else:
                 desk.reply(session, self.keys, case, operator, what.partition(": ")[2])
         self.unread = self.person.listens()
+        if what.startswith("writes"):
+            assert [message.text for message in self.unread] == [what.partition(": ")[2]]
+            self.unread = []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

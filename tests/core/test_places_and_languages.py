@@ -112,8 +112,8 @@ def test_no_text_crashes_the_search_for_countries(text: str, language: str) -> N
         ),
         ("US", "911"),
         ("CA", "911"),
-        ("EG", "122"),
-        ("JP", "110"),
+        ("EG", "122 / 123 / 180"),
+        ("JP", "110 / 119"),
     ],
 )
 def test_the_emergency_number_of_a_country(country: str, number: str) -> None:

@@ -157,8 +157,8 @@ def test_no_planted_value_is_logged_printed_or_stored_in_clear(
             desk.reply(session, keys, case, session.merge(operator), f"Dear {NAME}, {TEXT}")
         assert until(lambda: len(channel.tried) >= 3)
         with transaction(make) as session:  # rows that our own code cannot open: errors from deep inside
+            session.execute(update(Conversation).values(turn_lease_until=None))  # first, as the worker locks
             session.execute(update(Message).where(Message.state == "queued").values(body_sealed=b"damaged"))
-            session.execute(update(Conversation).values(turn_lease_until=None))
         assert until(lambda: channel.tried)
         bot.stop()
         person.says(f"{TEXT} {NAME}", wait=False)
