@@ -22,5 +22,6 @@ class ActionSafeAnswered(Step):
             command(dispatcher, "set_contact_safety", watched=True, contact_first=False)
             say(dispatcher, "utter_watched")
             return [SlotSet(slots.ASKING, None), SlotSet(slots.PATH, None)]
+        command(dispatcher, "set_contact_safety", watched=False, contact_first=False)
         say(dispatcher, "utter_screening_consent")
         return [SlotSet(slots.ASKING, "consent")]

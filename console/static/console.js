@@ -52,8 +52,10 @@
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select");
     if (event.key === "Escape" && typing) event.target.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-    if (!on.checked && event.key !== "?") return;
-    const action = keys[event.key.toLowerCase()];
+    // By the key's place where the layout has other letters there: Ukrainian and Arabic keyboards have no "n".
+    const latin = /^[a-z?]$/i.test(event.key) ? event.key : event.key === "؟" ? "?" : event.code.replace(/^Key/, "");
+    if (!on.checked && latin !== "?") return;
+    const action = keys[latin.toLowerCase()];
     if (action) {
       event.preventDefault();
       action();

@@ -206,7 +206,7 @@
     }
     if (answer.status >= 400 && answer.status < 500 && answer.status !== 429 && answer.status !== 408) {
       entry.refused = true;
-      mark(entry, (body.message || page.strings.refused) + " " + page.strings.unsent, true);
+      mark(entry, body.message ? body.message + " " + page.strings.unsent : page.strings.unsent, true);
       return true;
     }
     failures += 1;

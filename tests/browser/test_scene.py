@@ -154,7 +154,9 @@ def test_a_person_in_ukrainian_and_an_operator_in_english(phone: Page, desk: Pag
 def test_the_same_page_in_arabic_reads_from_right_to_left(phone: Page, stack: Settings) -> None:
     phone.goto(f"{stack.origin}/chat?lang=ar")
     assert phone.locator("html").get_attribute("dir") == "rtl"
-    say(phone, "صاحب الشغل اخذ جواز سفري", "جواز")
+    papers = words.line(desk_module.body("utter_about_documents"), "ar").text
+    phone.locator("button:enabled").get_by_text("جواز السفر والأوراق", exact=True).click()
+    expect(phone.get_by_text(papers)).to_be_visible(timeout=SOON)
     shot(phone, "chat-ar")
     assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
