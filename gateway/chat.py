@@ -20,7 +20,6 @@ from gateway.draft import FORM, Draft, Refused
 from gateway.store import Away, store
 from gateway.transcript import Transcript
 from helpline import conversations, languages
-from helpline.conversations import Erased
 from helpline.intake import MAX_TEXT
 from helpline.models import Conversation
 
@@ -63,12 +62,7 @@ def send() -> Response:
     _ours()
     written = draft.read(request)
     token = visitor.token() or visitor.new_token()
-    try:
-        after = _take(token, written)
-    except Erased:
-        # The browser still has the session of a conversation that was erased: it begins a new one.
-        token = visitor.new_token()
-        after = _take(token, written)
+    after = _take(token, written)
     response = _back() if _is_form() else make_response(jsonify(after=after), 202)
     if token != visitor.token():
         visitor.keep(response, token)

@@ -89,17 +89,12 @@ def take(session: Session, held: Store, token: str, draft: Draft, language: str,
     """Store the draft; with the first one also the conversation, and the welcome that the page showed.
 
     Returns the message's id, 0 where it was stored once and has been purged. Taking it again changes nothing.
-    Raises `conversations.Erased` when the session's conversation is gone.
     """
     conversation = conversations.find_or_create(
         session, held.keys, "web", token,
         language=language, language_source=source, country=held.settings.country,
     )
-    # Locked, so that ids of one conversation are committed in order (the page asks for what comes after one),
-    # and read again: it may have been erased while we waited.
-    session.refresh(conversation, with_for_update={"key_share": True})
-    if conversation.key_wrapped is None:
-        raise conversations.Erased(conversation.code)
+    # It is locked, so ids of one conversation are committed in order: the page asks for what comes after one.
     if not _begun(session, conversation):
         welcome = desk.body(WELCOME, helpline=held.settings.name)
         conversations.say(session, held.keys, conversation, welcome, author="bot")

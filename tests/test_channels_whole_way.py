@@ -1,4 +1,4 @@
-"""The whole way over Telegram and SMS: signed webhook, worker, real bot, the provider's API, and back by tap or number."""
+"""The whole way over Telegram and SMS: signed webhook, worker, real bot, the provider's API, and an answer to it."""
 
 from __future__ import annotations
 
