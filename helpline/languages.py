@@ -29,7 +29,8 @@ def detect(text: str) -> str | None:
     """The language of `text` if it is one of ours and the detector is sure; `None` otherwise."""
     if sum(char.isalpha() for char in text) < MIN_LETTERS or len(text.split()) < 2:
         return None
-    ranked = _detector().compute_language_confidence_values(text[:400])
+    readable = text[:400].encode("utf-8", "replace").decode()  # lingua takes no lone surrogates
+    ranked = _detector().compute_language_confidence_values(readable)
     best = ranked[0]
     code = best.language.iso_code_639_1.name.lower()
     return code if best.value >= SURE and code in LANGUAGES else None

