@@ -206,7 +206,7 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
     case.state, case.outcome, case.closed_at = "closed", outcome, func.now()
     session.flush()
     if case.consent == "anonymous":
-        erasure.begin(session, keys, conversation)
+        erasure.begin(session, keys, conversation, current=0)  # what they wrote a moment ago is spared
         farewell = body("utter_operator_erased", alias=operator.alias)
         conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:

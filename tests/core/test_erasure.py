@@ -13,7 +13,7 @@ from channels.contract import Incoming, Limits, Receipt
 from helpline import conversations, delivery, desk, erasure, intake
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
-from helpline.models import Case, Conversation, Message, Part, Screening, Tombstone
+from helpline.models import Case, Conversation, Message, Operator, Part, Screening, Tombstone
 from helpline.settings import Settings
 from tests.core.conftest import Work, Writes
 from tests.core.fakes import SPOKEN, FakeBot, FakeChannel, Says, answers, echo, response, said, until
@@ -241,3 +241,35 @@ def test_of_an_erased_conversation_nothing_can_be_read(make: Sessions, keys: Key
         conversations.say(session, keys, conversations.lock(session, made), {"text": SPOKEN})
     with make() as session, pytest.raises(conversations.Erased):
         conversations.transcript(session, keys, session.get_one(Conversation, made))
+
+
+def test_what_is_written_while_an_anonymous_case_is_closed_is_not_lost(
+    make: Sessions, keys: Keyring, served: Settings, operator: Operator
+) -> None:
+    """Acknowledged a moment before the operator closes, read by nobody yet: it goes on in a new conversation."""
+    with transaction(make) as session:
+        old = conversations.find_or_create(session, keys, "sms", PHONE, language="en")
+        case = desk.open_case(session, old, priority="normal", reason="asked", consent="anonymous")
+        desk.claim(session, keys, case.code, session.merge(operator))
+        intake.receive(session, keys, served, "sms", Incoming(PHONE, "late", text="one more thing"))
+        desk.close(session, keys, case, session.merge(operator), "helped")
+        new = conversations.find(session, keys, "sms", PHONE)
+        assert new is not None
+        assert (new.id == old.id, old.holder) == (False, "closed")
+        assert [said.body["text"] for said in conversations.transcript(session, keys, new)] == ["one more thing"]
+        assert new.turn_due_at is not None
+
+
+def test_delete_works_while_somebody_waits_for_a_person(work: Work, writes: Writes, make: Sessions) -> None:
+    person = writes()
+    with work():
+        person.says("hello")
+        with transaction(make) as session:
+            desk.open_case(session, conversations.lock(session, person.row().id), priority="normal", reason="asked")
+        assert [heard.response for heard in person.says("Delete")] == ["utter_delete_ask"]
+        person.taps("Yes, erase it")
+        assert person.row().holder == "closed"
+        assert [message.author for message in person.messages()] == ["system"]  # only the confirmation is left
+    case = person.case()
+    assert case is not None
+    assert (case.state, case.outcome) == ("closed", "erased")
