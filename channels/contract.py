@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,24 @@ MediaKind = Literal["image", "voice", "video", "document", "location", "contact"
 class Media:
     """Something that is not text. `reference` is the provider's handle (a file id or a URL), never the bytes.
 
-    For a location `reference` is "latitude,longitude"; for a contact it is the number that was shared.
+    For a location `reference` is "latitude,longitude"; for a contact it is the number that was shared, and
+    `name` whose it is; for a document `name` is its file name. `content_type` and `size` (bytes) are what the
+    sender claims.
     """
 
     kind: MediaKind
     reference: str
     content_type: str | None = None
     size: int | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The bytes of a `Media`, and the content type that the provider's file server named."""
+
+    content: bytes = field(repr=False)
+    content_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class Incoming:
     `text` is what was typed, unchanged; "" when there is none. `tap` is the token of a choice
     (`Choice.token`); where the provider wants every tap answered, `tap_id` names the tap to
     `answer_tap`. `entry` is the code of the link that brought the person here. `language` is the phone's
-    language, a hint only.
+    language, a hint only. `edited`: they changed an earlier message, and this is what it says now.
     """
 
     address: str
@@ -61,6 +73,7 @@ class Incoming:
     entry: str | None = None
     language: str | None = None
     tap_id: str | None = None
+    edited: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,11 +97,16 @@ DeliveryStatus = Literal["sent", "delivered", "read", "failed", "opted_out", "ou
 
 @dataclass(frozen=True)
 class StatusReport:
-    """What the provider says about a part that we sent. Reports may come late and out of order."""
+    """What the provider says about a part that we sent. Reports may come late and out of order.
+
+    `reference` is the part's own (`Part.reference`) where the provider brings it back: a report may then
+    settle a part of which nobody ever heard the provider's id.
+    """
 
     provider_id: str
     status: DeliveryStatus
     error: str | None = None
+    reference: str = ""
 
 
 Inbound = Incoming | OptOut | OptIn | StatusReport
@@ -102,13 +120,43 @@ class Choice:
     title: str
 
 
+FileKind = Literal["image", "voice", "document"]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file from an operator. `url` is where a provider that takes no bytes fetches it, for a short time."""
+
+    kind: FileKind
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+    url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A message that the provider keeps, by its id there, with the values of its variables."""
+
+    provider_id: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Part:
-    """One provider message. Its text already fits the channel's `Limits`."""
+    """One provider message. Its text already fits the channel's `Limits`.
+
+    `file` goes with the text as its caption. `template` says the same as text and choices together, in the
+    provider's own form; a channel without templates ignores it. `reference` is our opaque name of the part,
+    letters and digits, which status reports bring back where the provider can.
+    """
 
     text: str
     choices: tuple[Choice, ...] = ()
     sensitive: bool = False
+    file: File | None = None
+    template: Template | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +173,9 @@ class Limits:
     `length` counts characters, or UTF-16 code units where `utf16` is set. `choices` is the number of
     buttons a message can show, 0 where choices must be numbered lines; `choice_title` counts characters.
     `session_hours` is how long after the person's last message free text may be sent, `None` for ever.
+    `per_second` is how many messages the provider takes from us, all chats together; `per_chat` how many a
+    second in one chat after a short burst. `files` are the kinds of file that can be sent, `caption` the
+    length of the text that goes with one.
     """
 
     length: int
@@ -132,6 +183,10 @@ class Limits:
     choice_title: int = 64
     utf16: bool = False
     session_hours: int | None = None
+    per_second: float = 1000.0
+    per_chat: float = 1000.0
+    files: frozenset[str] = frozenset()
+    caption: int = 0
 
 
 class NotAuthentic(Exception):
@@ -192,3 +247,33 @@ class Channel(Protocol):
 
     async def aclose(self) -> None:
         """Close connections to the provider."""
+
+
+@runtime_checkable
+class Fetches(Protocol):
+    """A channel that can bring the bytes of what a person sent."""
+
+    async def fetch(self, media: Media, most: int) -> Fetched:
+        """At most `most` bytes, from the provider's own hosts only.
+
+        Raises `Retry` (later), or `GiveUp` with code "gone", "too large" or "host".
+        """
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A channel that can look up whether an uncertain part was sent."""
+
+    async def find(self, address: str, part: Part, since: datetime) -> Receipt | None:
+        """The receipt of `part` if the provider has taken it since `since` (UTC, a minute's tolerance), else `None`.
+
+        Raises a `SendError` when the provider cannot say.
+        """
+
+
+@runtime_checkable
+class Types(Protocol):
+    """A channel that can show that somebody is typing."""
+
+    async def typing(self, address: str) -> None:
+        """Show it for some seconds. A courtesy: never raises a `SendError`."""
