@@ -6,7 +6,7 @@ So whatever holds the database up (gone, frozen, out of connections, out of disk
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import TypeVar
 
@@ -16,7 +16,9 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
+from gateway.collector import Collector
 from helpline import database
+from helpline.intake_batch import Event
 from helpline.keys import Keyring
 from helpline.settings import Settings
 
@@ -46,13 +48,23 @@ class Store:
         self._deadline = deadline
         # A thread that waits for a frozen server cannot be interrupted, only left behind.
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="store")
+        self._collector = Collector(self._make, keys)
 
     def run(self, work: Callable[[Session], Result]) -> Result:
         """`work` in one transaction, committed when this returns. Raises `Away`, or what `work` raises.
 
         `work` runs in another thread: it must not touch Flask's request.
         """
-        future = self._threads.submit(self._transaction, work)
+        return self._wait(self._threads.submit(self._transaction, work))
+
+    def take(self, events: Sequence[Event]) -> bool:
+        """Write plain events together with those of other requests; `True` once they are committed.
+
+        `False`: nothing was written, `run` them. Raises `Away`.
+        """
+        return self._wait(self._collector.take(events))
+
+    def _wait(self, future: futures.Future[Result]) -> Result:
         try:
             return future.result(self._deadline)
         except futures.TimeoutError:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.orm import Session
@@ -14,33 +12,12 @@ from sqlalchemy.orm import Session
 from channels.contract import Channel, Inbound, NotAuthentic, RawRequest, Unreadable
 from channels.twilio import TwilioSms, TwilioWhatsApp
 from gateway.store import Away, store
-from helpline import intake
+from helpline import intake, set_aside
+from helpline.intake_batch import Event
+from helpline.keys import Keyring
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 log = logging.getLogger(__name__)
-
-MAX_TRIES = 5
-"""Times that one update may break us before it is set aside: until it is taken, Telegram
-holds back what the same chat says next."""
-
-
-class Breakages:
-    """Counts how often the same update broke us. Per process and forgetful: a guard, no record."""
-
-    def __init__(self, remembered: int = 1000) -> None:
-        self._remembered = remembered
-        self._tries: OrderedDict[bytes, int] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def again(self, body: bytes) -> int:
-        """How often this update has failed now."""
-        key = hashlib.sha256(body).digest()
-        with self._lock:
-            self._tries[key] = self._tries.pop(key, 0) + 1
-            while len(self._tries) > self._remembered:
-                self._tries.popitem(last=False)
-            return self._tries[key]
-
 
 @blueprint.post("/telegram")
 def telegram() -> Response:
@@ -106,26 +83,30 @@ def _take(channel: Channel, names: list[str], parse: Callable[[RawRequest], list
     except Away:
         raise
     except Exception as error:
-        if _breakages().again(raw.body) < MAX_TRIES:
-            raise
-        log.critical("set aside after %d tries: %s from %s", MAX_TRIES, type(error).__name__, channel.name)
+        reason = type(error).__name__
+    else:
+        return
+    # Outside the handler: what broke us may quote the request.
+    log.error("failed: %s from %s", reason, channel.name)
+    if not store().run(partial(_count, store().keys, channel.name, raw.body, reason)):
+        abort(Response(status=500))
+    log.critical("set aside: %s from %s", reason, channel.name)
 
 
-def _write(events: Iterable[Inbound], names: list[str]) -> None:
+def _count(keys: Keyring, channel: str, body: bytes, reason: str, session: Session) -> bool:
+    return set_aside.failed(session, keys, channel, body, reason)
+
+
+def _write(happened: Sequence[Inbound], names: list[str]) -> None:
     held = store()
+    events = [Event(name, one) for one in happened for name in names]
 
     def work(session: Session) -> None:
         for event in events:
-            for name in names:
-                intake.receive(session, held.keys, held.settings, name, event)
+            intake.receive(session, held.keys, held.settings, event.channel, event.happened)
 
-    if events:
+    if events and not held.take(events):
         held.run(work)
-
-
-def _breakages() -> Breakages:
-    found: Breakages = current_app.extensions.setdefault("breakages", Breakages())
-    return found
 
 
 def _raw() -> RawRequest:

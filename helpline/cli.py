@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 
@@ -48,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     add("new", _keys_new, "Print a new master key.", key)
     content = commands.add_parser("content", help="Texts.").add_subparsers(required=True, metavar="ACTION")
     add("status", _content_status, "Languages, how much is translated, and who has reviewed it.", content)
+    made = add("segments", _content_segments, "How many SMS segments the texts take, and which take the most.", content)
+    made.add_argument("--language", choices=LANGUAGES, help="only this one")
+    made.add_argument("--most", type=int, default=20, metavar="N", help="list at most N texts (20)")
+    made = add("rehearse", _rehearse, "Scripted people write to a helpline of their own; shows what they are told.")
+    made.add_argument("name", nargs="*", help="scripts to play; all if none is named")
+    made.add_argument("--list", action="store_true", help="list the scripts and play none")
+    made.add_argument("--folder", help="a folder with scripts of your own")
     return root
 
 
@@ -55,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command. Problems end with one line that says what to do, and code 1."""
     asked = parser().parse_args(arguments)
     logs.configure(asked.command)
-    needs_settings = asked.run not in (_keys_new, _content_status)
+    needs_settings = asked.run not in (_keys_new, _content_status, _content_segments, _rehearse)
     try:
         sys.exit(asked.run(load() if needs_settings else None, asked))
     except (BadSetting, Refused, operators.OperatorExists) as error:
@@ -120,6 +128,19 @@ def _content_status(settings: Settings, asked: argparse.Namespace) -> int:
                 f"{language}  {native_name(language):12} {domain:8} {done:4} of {total:4}  {review(domain, language)}"
             )
     return 0
+
+
+def _content_segments(settings: Settings, asked: argparse.Namespace) -> int:
+    from helpline import texts
+
+    print(texts.report(texts.all_sent([asked.language] if asked.language else LANGUAGES), max(asked.most, 0)))
+    return 0
+
+
+def _rehearse(settings: Settings, asked: argparse.Namespace) -> int:
+    """Becomes `python -m rehearsal`: the rehearsal imports this package, and never the other way round."""
+    options = [*(["--list"] if asked.list else []), *(["--folder", asked.folder] if asked.folder else [])]
+    os.execv(sys.executable, [sys.executable, "-m", "rehearsal", *options, "--", *asked.name])
 
 
 def _telegram(settings: Settings):  # type: ignore[no-untyped-def]  # channels.telegram is imported only where it is used

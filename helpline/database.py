@@ -18,8 +18,8 @@ Sessions = sessionmaker[Session]
 AWAY = (OperationalError, InterfaceError, TimeoutError)
 """The database is away or overloaded: nobody's fault who wrote, so it is waited for and never counted against them."""
 
-TURNS, SENDS, DESK = "wayline_turns", "wayline_sends", "wayline_desk"
-"""NOTIFY channels: work for the worker's two queues, and "something changed" for open consoles."""
+TURNS, SENDS, FILES, DESK = "wayline_turns", "wayline_sends", "wayline_files", "wayline_desk"
+"""NOTIFY channels: work for the worker's queues, and "something changed" for open consoles."""
 
 
 def url(settings: Settings) -> str:

@@ -1,14 +1,16 @@
 """Sending, per conversation in order: claim a part, hand it to the provider, settle. Each step is one transaction.
 
 A part that was claimed and never settled (the worker died, or lost its lease, between handing over and COMMIT) may
-have been sent: it becomes *uncertain* and is never sent again blindly.
+have been sent. Where the provider can be asked, it is looked up there and the conversation waits for the answer;
+elsewhere it becomes *uncertain* and is never sent again blindly.
 """
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
@@ -16,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from channels import contract
 from channels.contract import Limits
-from helpline import conversations, database, parts, reports, words
+from helpline import alerts, attachments, conversations, database, desk, parts, reports, templates, window, words
 from helpline.keys import Keyring
-from helpline.models import Conversation, Message, Part
+from helpline.models import Attachment, Conversation, Message, Part
 from helpline.queues import SENDS
 
 log = structlog.get_logger()
@@ -28,11 +30,33 @@ EXPIRES = timedelta(hours=6)
 MAX_ATTEMPTS = 90
 """More than fit into `EXPIRES`: a provider that is away for hours costs nobody their answer before it is too old."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
+LOOK_UP_AFTER = (3.0, 7.0, 15.0, 30.0, 60.0, 120.0)
+"""Seconds before each look at the provider whether it took an uncertain part; then it stays uncertain."""
+NOT_THERE = 3
+"""So many looks, 25 s apart in all, must find nothing before a part counts as never taken and is sent again."""
+TROUBLE_AFTER = 4
+"""Failed tries in a row that are an alert: the provider is away, not just busy."""
+OURS = frozenset({"401", "403", "404", "407", "20003"})
+"""Codes of a refusal that only the administrator can mend: token, account or address."""
+BAD_TEMPLATE = frozenset({"21655", "21656", "21658", "63013", "63027", "63028"})
+"""Twilio's codes for a template that is missing or does not fit: the same is then said as text."""
+
+
+@dataclass(frozen=True)
+class Carriers:
+    """What the worker's channels can do, by channel: their limits, which can look a message up, and our address."""
+
+    limits: dict[str, Limits]
+    finds: frozenset[str] = frozenset()
+    origin: str = ""
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A part on its way: its address and shape, opened for this moment only."""
+    """A part on its way: its address and shape, opened for this moment only.
+
+    With `since` it is not to be sent but looked up: whether the provider took it after that moment.
+    """
 
     conversation_id: int
     part_id: int
@@ -40,30 +64,42 @@ class Claimed:
     address: str
     part: contract.Part
     attempts: int
+    since: datetime | None = None
 
 
-def lease(session: Session, owner: str) -> int | None:
+@dataclass(frozen=True)
+class Leased:
+    """A conversation that has something to send, held by us."""
+
+    conversation_id: int
+    channel: str
+
+
+def lease(session: Session, owner: str) -> Leased | None:
     """Take a conversation that has something to send; `None` if there is none."""
-    return SENDS.lease(session, owner)
+    taken = SENDS.lease(session, owner)
+    if taken is None:
+        return None
+    channel = session.execute(select(Conversation.channel).where(Conversation.id == taken)).scalar_one()
+    return Leased(taken, channel)
 
 
-def claim(
-    session: Session, keys: Keyring, owner: str, conversation_id: int, limits: dict[str, Limits]
-) -> Claimed | None:
+def claim(session: Session, keys: Keyring, owner: str, conversation_id: int, carriers: Carriers) -> Claimed | None:
     """Claim the next part of a leased conversation; `None` when there is nothing more (the lease is given back)."""
     conversation = conversations.lock(session, conversation_id)
     if not SENDS.holds(conversation, owner):
         return None
     SENDS.renew(conversation)
-    if conversation.key_wrapped is None or conversation.opted_out_at is not None or conversation.channel not in limits:
+    limits = carriers.limits.get(conversation.channel)
+    if conversation.key_wrapped is None or conversation.opted_out_at is not None or limits is None:
         _drop(session, conversation)
         SENDS.release(conversation, more=False)
         return None
     while (message := _oldest(session, conversation)) is not None:
         try:
             with session.begin_nested():
-                part = _next_part(session, keys, conversation, message, limits[conversation.channel])
-                claimed = _open(keys, conversation, part) if part is not None else None
+                part = _next_part(session, keys, conversation, message, carriers)
+                claimed = _open(session, keys, conversation, message, part, carriers) if part is not None else None
         except database.AWAY:
             raise
         except Exception as error:  # words that cannot be rendered must not hold up what comes after them
@@ -77,17 +113,38 @@ def claim(
     return None
 
 
-def _open(keys: Keyring, conversation: Conversation, part: Part) -> Claimed:
-    """Mark the part as on its way and open it."""
-    part.state, part.attempts = "sending", part.attempts + 1
+def _open(
+    session: Session, keys: Keyring, conversation: Conversation, message: Message, part: Part, carriers: Carriers
+) -> Claimed:
+    """Mark the part as on its way, unless it is only looked up, and open it."""
+    since = (part.claimed_at or message.created_at) if part.state == "checking" else None
+    if since is None:
+        part.state, part.attempts, part.claimed_at = "sending", part.attempts + 1, func.clock_timestamp()
+        part.looked_up = 0
     seal = conversations.seal_of(keys, conversation)
     body = seal.open(part.body_sealed)
+    kept = body.get("template")
     shaped = contract.Part(
-        body["text"], tuple(contract.Choice(token, title) for token, title in body["choices"]), body["sensitive"]
+        text=body["text"],
+        choices=tuple(contract.Choice(token, title) for token, title in body["choices"]),
+        sensitive=body["sensitive"],
+        file=_file(session, keys, message, carriers) if body.get("file") and since is None else None,
+        template=contract.Template(kept[0], kept[1]) if kept else None,
+        reference=str(part.id),
     )
     assert conversation.address_sealed is not None
     address = seal.open(conversation.address_sealed)
-    return Claimed(conversation.id, part.id, conversation.channel, address, shaped, part.attempts)
+    return Claimed(conversation.id, part.id, conversation.channel, address, shaped, part.attempts, since)
+
+
+def _file(session: Session, keys: Keyring, message: Message, carriers: Carriers) -> contract.File:
+    attachment_id = session.execute(select(Attachment.id).where(Attachment.message_id == message.id)).scalar_one()
+    found = attachments.read(session, keys, attachment_id, message.conversation_id)
+    if found is None or found.kind not in ("image", "voice", "document"):
+        raise LookupError("file")
+    kind: contract.FileKind = "image" if found.kind == "image" else "voice" if found.kind == "voice" else "document"
+    url = f"{carriers.origin}/files/{attachments.link(session, attachment_id)}" if carriers.origin else ""
+    return contract.File(kind, found.name, found.content_type, found.content, url)
 
 
 def _oldest(session: Session, conversation: Conversation) -> Message | None:
@@ -100,37 +157,70 @@ def _oldest(session: Session, conversation: Conversation) -> Message | None:
 
 
 def _next_part(
-    session: Session, keys: Keyring, conversation: Conversation, message: Message, limits: Limits
+    session: Session, keys: Keyring, conversation: Conversation, message: Message, carriers: Carriers
 ) -> Part | None:
-    """The first part of `message` that is not settled; `None` if the message got settled here instead."""
-    age = session.execute(select(func.clock_timestamp() - message.created_at)).scalar_one()
-    if age > EXPIRES:
-        reports.settle(session, message, "expired")
+    """The first part of `message` that is not settled; `None` if the message got settled or held here instead."""
+    if _too_old(session, conversation, message):
+        return None
+    limits = carriers.limits[conversation.channel]
+    body = conversations.seal_of(keys, conversation).open(message.body_sealed)
+    if body.get("response") != window.ASK_BACK and window.closed(session, conversation, limits):
+        window.hold(session, keys, conversation, message)
         return None
     if not message.parts:
-        _render(keys, conversation, message, limits)
+        _render(session, keys, conversation, message, body, limits)
         session.flush()
     for part in message.parts:
         if part.state == "sending":  # claimed before, never settled
-            part.state, part.settled_at = "uncertain", func.now()
-        elif part.state == "queued":
+            if conversation.channel in carriers.finds:
+                part.state = "checking"
+            else:
+                part.state, part.settled_at = "uncertain", func.now()
+        if part.state in ("queued", "checking"):
             return part
     reports.conclude(session, message)
     return None
 
 
-def _render(keys: Keyring, conversation: Conversation, message: Message, limits: Limits) -> None:
+def _too_old(session: Session, conversation: Conversation, message: Message) -> bool:
+    """Whether it is settled here because it comes too late; then a case opens, so that a person looks."""
+    begun = func.coalesce(Message.released_at, Message.created_at)
+    age = session.execute(select(func.clock_timestamp() - begun).where(Message.id == message.id)).scalar_one()
+    if age <= EXPIRES:
+        return False
+    reports.settle(session, message, "expired")
+    case = desk.open_case(session, conversation, priority="normal", reason="not_delivered", take=False)
+    message.case_id = message.case_id or case.id
+    alerts.sound(session, "not_delivered", conversation.channel)
+    return True
+
+
+def _render(
+    session: Session,
+    keys: Keyring,
+    conversation: Conversation,
+    message: Message,
+    body: dict[str, Any],
+    limits: Limits,
+) -> None:
     """Words become parts once; a retry sends the same words even if a text changed in between."""
     seal = conversations.seal_of(keys, conversation)
-    body = seal.open(message.body_sealed)
     line = words.line(body, conversation.language)
     sensitive = "response" not in body or words.source(body["response"]).sensitive
-    for position, part in enumerate(parts.shape(line, limits, message.id, sensitive), 1):
-        sealed = seal.close(
-            {"text": part.text, "choices": [(c.token, c.title) for c in part.choices], "sensitive": part.sensitive}
-        )
+    shaped = parts.shape(line, limits, message.id, sensitive, file=bool(body.get("file")))
+    kept = templates.for_message(session, conversation.channel, body, conversation.language, message.id)
+    for position, part in enumerate(shaped, 1):
+        said: dict[str, Any] = {
+            "text": part.text,
+            "choices": [(c.token, c.title) for c in part.choices],
+            "sensitive": part.sensitive,
+        }
+        if kept is not None and len(shaped) == 1:
+            said["template"] = (kept.provider_id, dict(kept.variables))
+        if body.get("file") and position == len(shaped):
+            said["file"] = True
         message.parts.append(
-            Part(channel=message.channel, position=position, body_sealed=sealed, state="queued", attempts=0)
+            Part(channel=message.channel, position=position, body_sealed=seal.close(said), state="queued", attempts=0)
         )
 
 
@@ -145,30 +235,44 @@ def _drop(session: Session, conversation: Conversation) -> None:
     database.notify(session, database.DESK)
 
 
-def sent(session: Session, owner: str, claimed: Claimed, receipt: contract.Receipt) -> None:
+def sent(session: Session, keys: Keyring, owner: str, claimed: Claimed, receipt: contract.Receipt) -> None:
     """The provider took the part."""
     _, part = _locked(session, claimed)
-    if part is None or part.state not in ("sending", "uncertain"):
+    if part is None or part.state not in ("sending", "checking", "uncertain"):
         return
     part.state, part.provider_id, part.settled_at = "sent", receipt.provider_id, func.now()
     session.flush()
-    reports.catch_up(session, part)
+    reports.catch_up(session, keys, part)
     reports.conclude(session, session.get_one(Message, part.message_id))
 
 
-def not_sent(session: Session, owner: str, claimed: Claimed, error: contract.SendError) -> float | None:
-    """The provider did not (or not surely) take it. Returns seconds to wait before going on, `None`: go on now."""
+def not_sent(
+    session: Session, keys: Keyring, owner: str, claimed: Claimed, error: contract.SendError, finds: bool = False
+) -> float | None:
+    """The provider did not (or not surely) take it. Returns seconds to wait before going on, `None`: go on now.
+
+    `finds`: the channel can look up whether it was taken.
+    """
     conversation, part = _locked(session, claimed)
     if part is None or part.state != "sending":
         return None
     part.error = error.code[:60]
     if isinstance(error, contract.Retry) and part.attempts < MAX_ATTEMPTS:
         part.state = "queued"
+        _sound(session, claimed, error)
         wait = error.after if error.after is not None else min(FIRST_WAIT * 2 ** (part.attempts - 1), LONGEST_WAIT)
         wait += random.uniform(0, 0.3 * wait) if error.after is None else 0.1
-        if SENDS.holds(conversation, owner):
-            SENDS.release(conversation, more=True, after=wait)
-        return wait
+        return _wait(conversation, owner, wait)
+    if isinstance(error, contract.Uncertain) and finds:
+        part.state = "checking"
+        return _wait(conversation, owner, LOOK_UP_AFTER[0])
+    if claimed.part.template is not None and error.code in BAD_TEMPLATE:
+        _without_template(keys, conversation, part)
+        return None
+    if isinstance(error, contract.OutsideWindow):
+        part.state = "queued"
+        window.hold(session, keys, conversation, session.get_one(Message, part.message_id))
+        return None
     part.settled_at = func.now()
     if isinstance(error, contract.OptedOut):
         part.state = "opted_out"
@@ -184,14 +288,55 @@ def not_sent(session: Session, owner: str, claimed: Claimed, error: contract.Sen
     return None
 
 
+def looked_up(session: Session, owner: str, claimed: Claimed, answered: bool) -> float | None:
+    """The provider knows of no such message (`answered`), or could not say. Returns as `not_sent` does.
+
+    Not found often enough, the part is sent again in its place: that is not blind, the provider denied it.
+    """
+    conversation, part = _locked(session, claimed)
+    if part is None or part.state != "checking":
+        return None
+    part.looked_up += 1
+    if answered and part.looked_up >= NOT_THERE:
+        part.state = "queued"
+        return None
+    if part.looked_up >= len(LOOK_UP_AFTER):
+        part.state, part.settled_at = "uncertain", func.now()
+        session.flush()
+        reports.conclude(session, session.get_one(Message, part.message_id))
+        return None
+    return _wait(conversation, owner, LOOK_UP_AFTER[part.looked_up])
+
+
+def _wait(conversation: Conversation, owner: str, seconds: float) -> float:
+    if SENDS.holds(conversation, owner):
+        SENDS.release(conversation, more=True, after=seconds)
+    return seconds
+
+
+def _sound(session: Session, claimed: Claimed, error: contract.Retry) -> None:
+    """Trouble that the helpline's people should know of."""
+    if error.code in OURS:
+        alerts.sound(session, "provider_refuses", claimed.channel, error.code)
+    elif claimed.attempts >= TROUBLE_AFTER and error.after is None:
+        alerts.sound(session, "provider_away", claimed.channel, error.code[:60])
+
+
+def _without_template(keys: Keyring, conversation: Conversation, part: Part) -> None:
+    seal = conversations.seal_of(keys, conversation)
+    body = seal.open(part.body_sealed)
+    body.pop("template", None)
+    part.body_sealed, part.state = seal.close(body), "queued"
+
+
 def _locked(session: Session, claimed: Claimed) -> tuple[Conversation, Part | None]:
     """The conversation and the part, locked; no part if the person erased the chat while it was on its way."""
     conversation = conversations.lock(session, claimed.conversation_id)
     return conversation, session.get(Part, claimed.part_id, populate_existing=True)
 
 
-def give_back(session: Session, owner: str, conversation_id: int) -> None:
-    """The worker stops: somebody else may go on with this conversation at once."""
+def give_back(session: Session, owner: str, conversation_id: int, after: float = 0.0) -> None:
+    """Somebody else, or we later, may go on with this conversation: the worker stops, or the chat needs a pause."""
     conversation = conversations.lock(session, conversation_id)
     if SENDS.holds(conversation, owner):
-        SENDS.release(conversation, more=True)
+        SENDS.release(conversation, more=True, after=after)

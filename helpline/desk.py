@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from helpline import conversations, database, erasure, words
+from helpline import attachments, conversations, database, erasure, words
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, Screening
 from helpline.settings import Settings
@@ -113,6 +113,7 @@ def open_case(
     if take and conversation.holder == "bot":
         conversation.holder = "waiting"
     session.flush()
+    attachments.want(session, conversation)
     database.notify(session, database.DESK, case.code)
     return case
 
@@ -187,12 +188,29 @@ def _held(session: Session, case: Case, operator: Operator) -> Conversation:
     return conversation
 
 
-def reply(session: Session, keys: Keyring, case: Case, operator: Operator, text: str) -> Message:
-    """Send the operator's words. Raises `NotClaimable` unless this operator holds the case."""
+@dataclass(frozen=True)
+class Upload:
+    """A file that an operator sends, as `filetypes.outgoing` made it."""
+
+    kind: str
+    content_type: str
+    content: bytes
+
+
+def reply(
+    session: Session, keys: Keyring, case: Case, operator: Operator, text: str, upload: Upload | None = None
+) -> Message:
+    """Send the operator's words, or a file with the words as its caption.
+
+    Raises `NotClaimable` unless this operator holds the case.
+    """
     conversation = _held(session, case, operator)
+    body: dict[str, Any] = {"text": text} | ({"file": upload.kind} if upload else {})
     message = conversations.say(
-        session, keys, conversation, {"text": text}, author="operator", operator_id=operator.id, case_id=case.id
+        session, keys, conversation, body, author="operator", operator_id=operator.id, case_id=case.id
     )
+    if upload is not None:
+        attachments.add(session, keys, message, upload.kind, upload.content_type, upload.content)
     database.notify(session, database.DESK, case.code)
     return message
 

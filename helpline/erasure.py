@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from helpline import conversations, database, intake
+from helpline import conversations, copies, database, intake
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Screening, Tombstone
 
@@ -39,6 +39,7 @@ def begin(session: Session, keys: Keyring, conversation: Conversation, current: 
     ]
     if digests:
         session.execute(insert(Tombstone).values(digests).on_conflict_do_nothing())
+    copies.note(session, [conversation.id], *spared)
     session.execute(delete(Message).where(Message.conversation_id == conversation.id, *spared))
     session.execute(delete(Screening).where(Screening.conversation_id == conversation.id))
     session.execute(
@@ -89,6 +90,7 @@ def finish(session: Session) -> int:
     )
     ids = session.execute(due).scalars().all()
     if ids:
+        copies.note(session, ids)
         session.execute(delete(Message).where(Message.conversation_id.in_(ids)))
         session.execute(
             update(Conversation)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from channels.contract import Inbound, Incoming, OptIn, OptOut, StatusReport
-from helpline import alarms, conversations, danger, database, emergency, languages, reports
+from helpline import alarms, attachments, conversations, danger, database, emergency, languages, reports, window
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message, Tombstone
 from helpline.settings import Settings
@@ -29,7 +29,7 @@ def receive(session: Session, keys: Keyring, settings: Settings, channel: str, e
     The caller commits, then acknowledges.
     """
     if isinstance(event, StatusReport):
-        reports.receive(session, channel, event)
+        reports.receive(session, keys, channel, event)
         return None
     if isinstance(event, OptOut | OptIn):
         return _opt(session, keys, settings, channel, event)
@@ -52,7 +52,7 @@ def _incoming(
         entry=_clean(event.entry),
         country=_country(settings, channel, event.address),
     )
-    body = _body(event)
+    body = body_of(event)
     written = session.execute(
         insert(Message)
         .values(
@@ -70,6 +70,9 @@ def _incoming(
         return conversation
     conversation.last_inbound_at, conversation.opted_out_at = func.now(), None
     session.flush()
+    attachments.note(session, written, event.media)
+    if channel == "whatsapp":
+        window.opened(session, conversation)
     if not _alarmed(session, keys, settings, conversation, written, body["text"]):
         # A backoff that runs for an older message is kept: writing more must not use up its tries.
         conversation.turn_due_at = func.coalesce(Conversation.turn_due_at, func.now())
@@ -108,12 +111,14 @@ def _country(settings: Settings, channel: str, address: str) -> str | None:
     return settings.country or (emergency.country_of(address) if channel in ("sms", "whatsapp") else None)
 
 
-def _body(event: Incoming) -> dict[str, Any]:
+def body_of(event: Incoming) -> dict[str, Any]:
     body: dict[str, Any] = {"text": _clean(event.text[:MAX_TEXT])}
     if event.tap:
         body["tap"] = _clean(event.tap)
     if event.tap_id:
         body["tap_id"] = _clean(event.tap_id)
+    if event.edited:
+        body["edited"] = True
     if event.media:
         body["media"] = [
             {name: _clean(value) if isinstance(value, str) else value for name, value in asdict(item).items()}

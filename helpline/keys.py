@@ -52,6 +52,13 @@ class Seal:
     def open(self, sealed: bytes) -> Any:
         return json.loads(self._fernet.decrypt(sealed))
 
+    def close_bytes(self, content: bytes) -> bytes:
+        """Like `close` for a file, without base64's third on top."""
+        return base64.urlsafe_b64decode(self._fernet.encrypt(content))
+
+    def open_bytes(self, sealed: bytes) -> bytes:
+        return self._fernet.decrypt(base64.urlsafe_b64encode(sealed))
+
 
 class Keyring:
     """The master keys of this installation, current one first."""

@@ -70,6 +70,8 @@ class Conversation(Base):
     fallback_at: Mapped[datetime | None]  # the bot was away and the person was told so
     erase_at: Mapped[datetime | None]  # the key is destroyed then
     danger_at: Mapped[datetime | None]  # last danger reply
+    flooded_at: Mapped[datetime | None]  # last "you write faster than we answer"
+    asked_back_at: Mapped[datetime | None]  # last template that asked them to write, outside the channel's window
     turn_due_at: Mapped[datetime | None]
     turn_lease_until: Mapped[datetime | None]
     turn_owner: Mapped[str | None]
@@ -89,7 +91,7 @@ class Message(Base):
     {"response", "args", "choices"} from the bot.
 
     `author`: person, bot, operator, system. `state` of a person's message: pending, handled, set_aside;
-    of ours: queued, sent, failed, uncertain, opted_out, expired.
+    of ours: queued, held (outside the channel's window, until they write), sent, failed, uncertain, opted_out, expired.
     """
 
     __tablename__ = "messages"
@@ -106,6 +108,7 @@ class Message(Base):
     attempts: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     settled_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]  # when a held one was let go; it grows old from here on
 
     parts: Mapped[list[Part]] = relationship(
         order_by="Part.position", cascade="all, delete-orphan", passive_deletes=True
@@ -115,11 +118,18 @@ class Message(Base):
         UniqueConstraint("channel", "provider_id"),
         Index("messages_conversation", "conversation_id", "id"),
         Index("messages_open", "conversation_id", "id", postgresql_where=text("state IN ('pending', 'queued')")),
+        Index("messages_held", "conversation_id", postgresql_where=text("state = 'held'")),
+        Index("messages_set_aside", "id", postgresql_where=text("state = 'set_aside'")),
     )
 
 
 class Part(Base):
-    """One provider message of ours. `state`: queued, sending, sent, delivered, read, failed, uncertain, opted_out."""
+    """One provider message of ours. `state`: queued, sending, checking, sent, delivered, read, failed, uncertain,
+    opted_out.
+
+    `claimed_at`: when it was last handed to the provider. checking: perhaps it was taken, and we look it up there;
+    `looked_up`: how often so far. Its `id` names it in status reports.
+    """
 
     __tablename__ = "parts"
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -130,6 +140,8 @@ class Part(Base):
     provider_id: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default="queued")
     attempts: Mapped[int] = mapped_column(server_default="0")
+    claimed_at: Mapped[datetime | None]
+    looked_up: Mapped[int] = mapped_column(server_default="0")
     error: Mapped[str | None]
     settled_at: Mapped[datetime | None]
 
@@ -137,6 +149,83 @@ class Part(Base):
         UniqueConstraint("message_id", "position"),
         Index("parts_provider", "channel", "provider_id"),  # not unique: Telegram counts messages per chat
     )
+
+
+class Attachment(Base):
+    """A picture, voice note or document of a message, sealed with the key of its conversation.
+
+    What a person sent is fetched from the provider only once a case is open. `state`: waiting (nobody needs it yet),
+    wanted (due at `due_at`), stored, refused (`reason`: type, large, empty, host), gone (the provider has it no more).
+    """
+
+    __tablename__ = "attachments"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    kind: Mapped[str]
+    content_type: Mapped[str | None]  # as we found it to be, once stored
+    size: Mapped[int | None]
+    content_sealed: Mapped[bytes | None] = mapped_column(deferred=True)
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    reason: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime | None]
+    link: Mapped[bytes | None] = mapped_column(unique=True)  # SHA-256 of a token with which the provider may fetch it
+    link_until: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("message_id", "position"),
+        Index("attachments_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+
+class SetAside(Base):
+    """An authentic request that broke us: how often, and from the fifth time on what it said, sealed, to try again."""
+
+    __tablename__ = "set_aside"
+    digest: Mapped[bytes] = mapped_column(primary_key=True)  # keyed hash of the request
+    channel: Mapped[str]
+    tries: Mapped[int] = mapped_column(server_default="1")
+    error: Mapped[str]
+    body_sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    set_aside_at: Mapped[datetime | None]
+
+
+class Alert(Base):
+    """Something that the helpline's people must see until it is over. No person is named in it."""
+
+    __tablename__ = "alerts"
+    key: Mapped[str] = mapped_column(primary_key=True)  # what and where: "provider telegram", "set aside sms"
+    kind: Mapped[str]
+    channel: Mapped[str | None]
+    detail: Mapped[str | None]  # a provider's error code, or the class of an exception
+    count: Mapped[int] = mapped_column(server_default="1")
+    since: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Template(Base):
+    """A message that WhatsApp keeps for us, found by what it says (`digest`)."""
+
+    __tablename__ = "templates"
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    response: Mapped[str]
+    language: Mapped[str]
+    provider_id: Mapped[str] = mapped_column(unique=True)
+    approval: Mapped[str | None]  # of WhatsApp, where it was asked for: received, pending, approved, rejected…
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProviderCopy(Base):
+    """A message of an erased conversation that the provider still keeps and shall delete."""
+
+    __tablename__ = "provider_copies"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    channel: Mapped[str]
+    provider_id: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
 
 class EarlyReport(Base):

@@ -15,12 +15,17 @@ _FLAG_LETTERS = "".join(chr(code) for code in range(0x1F1E6, 0x1F200))
 _SPACE = re.compile(r"\s+")
 
 
-def shape(line: Line, limits: Limits, message_id: int, sensitive: bool = True) -> list[Part]:
-    """The parts of one message, in order; choices hang on the last. At least one part."""
+def shape(line: Line, limits: Limits, message_id: int, sensitive: bool = True, file: bool = False) -> list[Part]:
+    """The parts of one message, in order; choices hang on the last. At least one part.
+
+    With a `file` the last part is its caption: the whole text if that is short enough, else "" after the text.
+    """
     count = len(line.choices)
     buttons = 0 < count <= limits.choices and all(len(title) <= limits.choice_title for title in line.choices)
     text = line.text if buttons or not count else line.text + "\n" + numbered(line.choices)
     texts = split(text, limits.length, utf16=limits.utf16) or [""]
+    if file and (len(texts) > 1 or size(texts[0], limits.utf16) > limits.caption):
+        texts.append("")
     choices = tuple(Choice(token(message_id, i), title) for i, title in enumerate(line.choices)) if buttons else ()
     last = len(texts) - 1
     return [Part(piece, choices if i == last else (), sensitive) for i, piece in enumerate(texts)]

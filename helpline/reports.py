@@ -4,44 +4,67 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from channels.contract import StatusReport
-from helpline import database
+from helpline import conversations, database, window
+from helpline.keys import Keyring
 from helpline.models import Conversation, EarlyReport, Message, Part
 
 RANK = {
     "queued": 0,
     "sending": 1,
-    "uncertain": 2,
-    "sent": 3,
-    "delivered": 4,
-    "read": 5,
-    "failed": 6,
-    "opted_out": 7,
+    "checking": 2,
+    "uncertain": 3,
+    "sent": 4,
+    "delivered": 5,
+    "read": 6,
+    "failed": 7,
+    "opted_out": 8,
 }
 """A part's state never goes back to a lower one."""
 
 EARLY_KEPT = timedelta(days=1)
 
 
-def receive(session: Session, channel: str, event: StatusReport) -> None:
+def receive(session: Session, keys: Keyring, channel: str, event: StatusReport) -> None:
     """Take a report in, or keep it for the part that it may be about."""
-    part = session.execute(
-        select(Part).where(Part.channel == channel, Part.provider_id == event.provider_id).limit(1).with_for_update()
-    ).scalar_one_or_none()
-    if part is not None:
-        apply(session, part, event.status, event.error)
+    part = _about(session, channel, event)
+    if part is None:
+        session.add(EarlyReport(channel=channel, provider_id=event.provider_id, status=event.status, error=event.error))
         return
-    session.add(EarlyReport(channel=channel, provider_id=event.provider_id, status=event.status, error=event.error))
+    if part.provider_id is None:  # our receipt was lost; the report tells us the provider's id
+        part.provider_id = event.provider_id
+    apply(session, keys, part, event.status, event.error)
 
 
-def catch_up(session: Session, part: Part) -> None:
+def _about(session: Session, channel: str, event: StatusReport) -> Part | None:
+    """The part that a report is about, by the provider's id or by ours; its conversation is locked.
+
+    The conversation first, as in delivery: two who take the same locks in two orders wait for each other.
+    """
+    known = Part.provider_id == event.provider_id
+    if event.reference.isascii() and event.reference.isdigit() and len(event.reference) <= 18:
+        known = known | ((Part.id == int(event.reference)) & Part.provider_id.is_(None) & (Part.attempts > 0))
+    found = session.execute(
+        select(Part.id, Message.conversation_id)
+        .join(Message, Message.id == Part.message_id)
+        .where(Part.channel == channel, known)
+        .order_by(Part.provider_id.is_(None))
+        .limit(1)
+    ).first()
+    if found is None:
+        return None
+    conversations.lock(session, found.conversation_id)
+    return session.get(Part, found.id, populate_existing=True)
+
+
+def catch_up(session: Session, keys: Keyring, part: Part) -> None:
     """Apply what was reported about a part before we knew its provider's id."""
     mine = (EarlyReport.channel == part.channel, EarlyReport.provider_id == part.provider_id)
     for early in session.execute(select(EarlyReport).where(*mine).order_by(EarlyReport.id)).scalars().all():
-        apply(session, part, early.status, early.error)
+        apply(session, keys, part, early.status, early.error)
     session.execute(delete(EarlyReport).where(*mine))
 
 
@@ -50,26 +73,30 @@ def forget_early(session: Session) -> None:
     session.execute(delete(EarlyReport).where(EarlyReport.created_at < func.now() - EARLY_KEPT))
 
 
-def apply(session: Session, part: Part, status: str, error: str | None) -> None:
-    """Move the part forward, and its message with it."""
+def apply(session: Session, keys: Keyring, part: Part, status: str, error: str | None) -> None:
+    """Move the part forward, and its message with it. The conversation is locked."""
+    message = session.get_one(Message, part.message_id)
+    conversation = session.get_one(Conversation, message.conversation_id)
+    if status == "outside_window" and RANK[part.state] <= RANK["sent"] and conversation.key_wrapped is not None:
+        # WhatsApp says so after it took the message: nothing arrived, so the part may be sent anew.
+        part.state, part.error, part.provider_id = "queued", error, None
+        window.hold(session, keys, conversation, message)
+        return
     new = {"outside_window": "failed"}.get(status, status)
     if RANK[new] <= RANK[part.state] or (part.state in ("delivered", "read") and new == "failed"):
         return
     part.state, part.error, part.settled_at = new, error, func.now()
     session.flush()
-    message = session.get_one(Message, part.message_id)
     conclude(session, message)
     if new == "opted_out":
-        session.execute(
-            update(Conversation).where(Conversation.id == message.conversation_id).values(opted_out_at=func.now())
-        )
+        conversation.opted_out_at = func.now()
 
 
 def conclude(session: Session, message: Message) -> None:
     """A message whose parts are all settled has the state of the worst of them."""
     session.refresh(message, ["parts"])
     states = {part.state for part in message.parts}
-    if states & {"queued", "sending"}:
+    if states & {"queued", "sending", "checking"}:
         return
     worst = next((state for state in ("failed", "opted_out", "uncertain") if state in states), "sent")
     settle(session, message, worst)

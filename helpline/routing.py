@@ -5,7 +5,7 @@ One `Turn` is one message of a locked conversation; it settles what needs no mod
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from helpline import (
     alarms,
+    attachments,
     choices,
     conversations,
     countries,
@@ -29,6 +30,7 @@ from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message
 from helpline.settings import Settings
 
+SHOW_TYPING = ("telegram",)
 WAITING_AGAIN = timedelta(minutes=10)
 LOOK_BACK = 4
 """Messages of ours that are searched for a menu; an older one is no longer what a bare number means."""
@@ -43,6 +45,8 @@ class ForBot:
     request: dict[str, Any]
     waited: float  # seconds since the person wrote
     told: bool  # the person already heard that a person will read this
+    channel: str = ""
+    address: str | None = field(default=None, repr=False)  # only where "typing…" can be shown
 
 
 def attach(session: Session, conversation: Conversation, message: Message) -> Case | None:
@@ -50,6 +54,7 @@ def attach(session: Session, conversation: Conversation, message: Message) -> Ca
     case = desk.open_case_of(session, conversation)
     if case is not None:
         message.case_id = case.id
+        attachments.want(session, conversation)
         database.notify(session, database.DESK, case.code)
     return case
 
@@ -68,6 +73,9 @@ class Turn:
 
     def route(self) -> ForBot | None:
         """Settle the message without the bot, or say what to ask the bot."""
+        if self.body.get("edited"):  # no new turn; whoever reads the chat sees what it says now
+            attach(self.session, self.conversation, self.message)
+            return None
         picked = self._picked()
         if picked is not None and "desk" in picked:
             self._for_desk(picked)
@@ -241,7 +249,16 @@ class Turn:
             "context": context,
         }
         waited = (self.now - self.message.created_at).total_seconds()
-        return ForBot(self.conversation.id, self.message.id, request, waited, self.conversation.fallback_at is not None)
+        sealed = self.conversation.address_sealed
+        return ForBot(
+            self.conversation.id,
+            self.message.id,
+            request,
+            waited,
+            told=self.conversation.fallback_at is not None,
+            channel=self.conversation.channel,
+            address=self.seal.open(sealed) if sealed and self.conversation.channel in SHOW_TYPING else None,
+        )
 
     def _welcomed(self) -> bool:
         return (

@@ -16,7 +16,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from helpline import commands, conversations, database, desk, routing, words
+from helpline import alerts, commands, conversations, database, desk, routing, words
 from helpline.bot import Answer
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message
@@ -30,6 +30,12 @@ MAX_ATTEMPTS = 5
 BACKOFF = (0.5, 1.0, 2.0, 4.0)
 """Seconds before a message that failed is tried again, by how often it failed."""
 AWAY_WAIT = 1.0
+FLOOD = 30
+"""Messages of one person in a minute; beyond it only the last one is answered, when they pause. All are kept, and
+danger is acted on as each comes in (helpline.intake)."""
+FLOOD_WITHIN = timedelta(minutes=1)
+FLOOD_PAUSE = timedelta(seconds=5)
+FLOOD_AGAIN = timedelta(minutes=10)
 NUMBERED = ("sms", "whatsapp")
 """Channels that show choices as numbered lines."""
 
@@ -75,6 +81,8 @@ def _route(session: Session, keys: Keyring, settings: Settings, conversation: Co
     if message is None or conversation.key_wrapped is None or conversation.holder == "closed":
         TURNS.release(conversation, more=False)
         return Taken(conversation.channel)
+    if conversation.holder == "bot" and _floods(session, keys, settings, conversation, message):
+        return Taken(conversation.channel)
     turn = routing.Turn(session, keys, settings, conversation, message)
     for_bot = turn.route()
     if for_bot is None:
@@ -82,6 +90,32 @@ def _route(session: Session, keys: Keyring, settings: Settings, conversation: Co
     else:  # only a lease is written here; losing it in a power cut costs nothing, waiting for the disk costs time
         session.execute(text("SET LOCAL synchronous_commit = off"))
     return Taken(conversation.channel, turn.body.get("tap_id"), for_bot)
+
+
+def _floods(session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message) -> bool:
+    """Whether this message gets no answer of its own now, because more come than anybody can want answered.
+
+    It is passed over if a later one waits; the last one waits until the person pauses.
+    """
+    mine = (Message.conversation_id == conversation.id, Message.author == "person")
+    before = select(Message.created_at, func.clock_timestamp()).where(*mine).order_by(Message.id.desc())
+    row = session.execute(before.offset(FLOOD).limit(1)).first()
+    if row is None or row[1] - row[0] > FLOOD_WITHIN:
+        return False
+    now = row[1]
+    if conversation.flooded_at is None or now - conversation.flooded_at > FLOOD_AGAIN:
+        conversation.flooded_at = func.now()
+        body = words.complete(desk.body("utter_writing_fast"), settings.name, conversation.country)
+        conversations.say(session, keys, conversation, body, author="system")
+    later = select(Message.id).where(*mine, Message.state == "pending", Message.id > message.id).limit(1)
+    if session.execute(later).first() is not None:
+        _settle(session, conversation, message)
+        return True
+    pause = FLOOD_PAUSE - (now - message.created_at)
+    if pause > timedelta(0):
+        TURNS.release(conversation, more=True, after=pause.total_seconds())
+        return True
+    return False
 
 
 def finish(
@@ -149,6 +183,7 @@ def _count_failure(
             _tell_away(session, keys, settings, conversation, message)
     case = desk.open_case(session, conversation, priority="high", reason="set_aside", take=False)
     message.case_id = case.id
+    alerts.sound(session, "message_set_aside", conversation.channel)
     _settle(session, conversation, message, state="set_aside")
 
 

@@ -125,17 +125,18 @@ def line(body: Mapping[str, Any], language: str, today: date | None = None) -> L
     if is_expired(found, today):
         expired = source(EXPIRED)
         return Line(
-            translate("bot", language, EXPIRED, expired.text), tuple(_titles(EXPIRED, expired.choices, language))
+            translate("bot", language, EXPIRED, expired.text), tuple(titles(EXPIRED, expired.choices, language))
         )
-    text = translate("bot", language, name, found.text).format_map(_arguments(body.get("args") or {}, language))
-    return Line(text, tuple(_titles(name, body.get("choices") or (), language)))
+    text = translate("bot", language, name, found.text).format_map(arguments(body.get("args") or {}, language))
+    return Line(text, tuple(titles(name, body.get("choices") or (), language)))
 
 
-def _titles(name: str, choices: Any, language: str) -> list[str]:
+def titles(name: str, choices: Any, language: str) -> list[str]:
+    """What stands on the buttons of a response's choices."""
     return [choice.get("name") or translate("bot", language, name, choice["title"]) for choice in choices]
 
 
-def _arguments(args: Mapping[str, Any], language: str) -> dict[str, str]:
+def arguments(args: Mapping[str, Any], language: str) -> dict[str, str]:
     """Arguments as words: a number, a moment or a language code is stored, never a phrase."""
     out: dict[str, str] = {}
     for key, value in args.items():

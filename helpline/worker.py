@@ -17,11 +17,24 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from channels.contract import Channel, SendError, Uncertain
+from channels.contract import Channel, Finds, SendError, Types, Uncertain
 from channels.telegram import Telegram
-from helpline import bot, commands, danger, database, delivery, erasure, languages, providers, reports, routing, turns
+from helpline import (
+    bot,
+    commands,
+    danger,
+    database,
+    delivery,
+    fetching,
+    housekeeping,
+    languages,
+    providers,
+    routing,
+    turns,
+)
 from helpline.database import transaction
 from helpline.keys import Keyring, keyring
+from helpline.pace import Pace
 from helpline.settings import Settings
 
 log = structlog.get_logger()
@@ -31,7 +44,10 @@ SENDS_AT_ONCE = 8
 IDLE = 1.0
 """Seconds between looks at a queue when nobody calls: due times have no NOTIFY."""
 BOT_TIMEOUT = 10.0
+TYPING_AFTER = 1.0
+"""Seconds after which a person sees that an answer is on its way; most answers are there long before."""
 SEND_TIMEOUT = 30.0
+LOOK_UP_TIMEOUT = 15.0
 DATABASE_AWAY = 1.0
 
 
@@ -46,8 +62,15 @@ class Worker:
         self.settings, self.engine, self.keys, self.channels = settings, engine, keys, channels
         self.make = database.sessions(engine)
         self.owner = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.limits = {name: channel.limits for name, channel in channels.items()}
+        self.carriers = delivery.Carriers(
+            limits={name: channel.limits for name, channel in channels.items()},
+            finds=frozenset(name for name, channel in channels.items() if isinstance(channel, Finds)),
+            origin=settings.public_url,
+        )
+        self.paces = {name: Pace(limits.per_second, limits.per_chat) for name, limits in self.carriers.limits.items()}
         self.turns_due, self.sends_due = asyncio.Event(), asyncio.Event()
+        self.files = fetching.Files(self.in_transaction, keys, channels)
+        self.chores = housekeeping.Housekeeping(self.in_transaction, keys, channels)
         self.stopping = asyncio.Event()
         self._leases = itertools.count(1)
 
@@ -59,7 +82,8 @@ class Worker:
                 asyncio.create_task(task)
                 for task in (
                     self._listen(),
-                    self._housekeeping(),
+                    self._keep_house(),
+                    self._dispatch(self.files.find, self.files.fetch, self.files.due, fetching.AT_ONCE),
                     self._dispatch(self._take, self._turn, self.turns_due, TURNS_AT_ONCE),
                     self._dispatch(self._lease, self._send, self.sends_due, SENDS_AT_ONCE),
                 )
@@ -68,6 +92,7 @@ class Worker:
             await self.stopping.wait()
             self.turns_due.set()
             self.sends_due.set()
+            self.files.due.set()
             _, late = await asyncio.wait(tasks, timeout=4)
             for task in late:
                 task.cancel()
@@ -122,7 +147,7 @@ class Worker:
         finally:
             places.release()
 
-    async def _in_transaction(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def in_transaction(self, function: Callable[..., Any], *args: Any) -> Any:
         def work() -> Any:
             with transaction(self.make) as session:
                 return function(session, *args)
@@ -131,7 +156,7 @@ class Worker:
 
     async def _take(self) -> tuple[turns.Taken, str] | None:
         owner = self._lease_name()
-        taken: turns.Taken | None = await self._in_transaction(turns.take, self.keys, self.settings, owner)
+        taken: turns.Taken | None = await self.in_transaction(turns.take, self.keys, self.settings, owner)
         return (taken, owner) if taken is not None else None
 
     async def _turn(self, found: tuple[turns.Taken, str]) -> None:
@@ -160,9 +185,10 @@ class Worker:
         if not asked.told:
             timeout = max(0.5, min(timeout, turns.FALLBACK_AFTER.total_seconds() - asked.waited))
         away = False
+        typing = asyncio.create_task(self._typing(asked))
         try:
             answer = await bot.turn(self.client, asked.request, timeout)
-            await self._in_transaction(turns.finish, self.keys, self.settings, owner, asked, answer)
+            await self.in_transaction(turns.finish, self.keys, self.settings, owner, asked, answer)
             return
         except database.AWAY:
             raise
@@ -173,42 +199,98 @@ class Worker:
             log.error("turn failed", message=asked.message_id, reason=f"{type(error).__name__} {error}")
         except Exception as error:
             log.error("turn failed", message=asked.message_id, error=error)
+        finally:
+            typing.cancel()
         waited = asked.waited + time.monotonic() - started
-        await self._in_transaction(turns.failed, self.keys, self.settings, owner, asked, away, waited)
+        await self.in_transaction(turns.failed, self.keys, self.settings, owner, asked, away, waited)
 
-    async def _lease(self) -> tuple[int, str] | None:
+    async def _typing(self, asked: routing.ForBot) -> None:
+        """Show that an answer comes, where the channel can, while the bot takes long."""
+        channel = self.channels.get(asked.channel)
+        if not isinstance(channel, Types) or asked.address is None:
+            return
+        await asyncio.sleep(TYPING_AFTER)
+        while True:
+            with contextlib.suppress(Exception):  # a courtesy must not cost the answer
+                await channel.typing(asked.address)
+            await asyncio.sleep(4)
+
+    async def _lease(self) -> tuple[delivery.Leased, str] | None:
         owner = self._lease_name()
-        conversation: int | None = await self._in_transaction(delivery.lease, owner)
-        return (conversation, owner) if conversation is not None else None
+        leased: delivery.Leased | None = await self.in_transaction(delivery.lease, owner)
+        return (leased, owner) if leased is not None else None
 
-    async def _send(self, found: tuple[int, str]) -> None:
-        """All parts that wait in one conversation, one after the other."""
-        conversation, owner = found
+    async def _send(self, found: tuple[delivery.Leased, str]) -> None:
+        """All parts that wait in one conversation, one after the other, at the provider's pace."""
+        leased, owner = found
         while not self.stopping.is_set():
-            claimed = await self._in_transaction(delivery.claim, self.keys, owner, conversation, self.limits)
+            if await self._paused(leased, owner):
+                return
+            claimed = await self.in_transaction(delivery.claim, self.keys, owner, leased.conversation_id, self.carriers)
             if claimed is None:
                 return
-            error: SendError
-            try:
-                receipt = await asyncio.wait_for(
-                    self.channels[claimed.channel].send(claimed.address, claimed.part), SEND_TIMEOUT
-                )
-                await self._in_transaction(delivery.sent, owner, claimed, receipt)
-                continue
-            except SendError as caught:
-                error = caught
-            except database.AWAY:
-                raise
-            except TimeoutError:
-                error = Uncertain("timeout")
-            except Exception as caught:  # a mistake of ours in the channel: it may have been sent
-                log.error("channel failed", part=claimed.part_id, error=caught)
-                error = Uncertain(type(caught).__name__)
-            log.warning("part not sent", part=claimed.part_id, kind=type(error).__name__, code=error.code)
-            wait = await self._in_transaction(delivery.not_sent, owner, claimed, error)
+            hand_over = self._send_part if claimed.since is None else self._look_up
+            wait = await hand_over(claimed, owner)
             if wait is not None:
                 return
-        await self._in_transaction(delivery.give_back, owner, conversation)
+        await self.in_transaction(delivery.give_back, owner, leased.conversation_id)
+
+    async def _paused(self, leased: delivery.Leased, owner: str) -> bool:
+        """Keep to the provider's pace. `True`: this chat must rest, and was given back until then."""
+        pace = self.paces.get(leased.channel)
+        if pace is None:
+            return False
+        wait = pace.chat(leased.conversation_id)
+        if wait:
+            await self.in_transaction(delivery.give_back, owner, leased.conversation_id, wait)
+            return True
+        while (wait := pace.channel()) and not self.stopping.is_set():
+            await asyncio.sleep(wait)
+        return False
+
+    async def _send_part(self, claimed: delivery.Claimed, owner: str) -> float | None:
+        """Hand one part to its provider and settle it. Returns seconds to wait, `None`: go on."""
+        channel = self.channels[claimed.channel]
+        error: SendError
+        try:
+            receipt = await asyncio.wait_for(channel.send(claimed.address, claimed.part), SEND_TIMEOUT)
+            await self.in_transaction(delivery.sent, self.keys, owner, claimed, receipt)
+            self.chores.sent(claimed.channel)
+            return None
+        except SendError as caught:
+            error = caught
+        except database.AWAY:
+            raise
+        except TimeoutError:
+            error = Uncertain("timeout")
+        except Exception as caught:  # a mistake of ours in the channel: it may have been sent
+            log.error("channel failed", part=claimed.part_id, error=caught)
+            error = Uncertain(type(caught).__name__)
+        log.warning("part not sent", part=claimed.part_id, kind=type(error).__name__, code=error.code)
+        finds = claimed.channel in self.carriers.finds
+        wait: float | None = await self.in_transaction(delivery.not_sent, self.keys, owner, claimed, error, finds)
+        return wait
+
+    async def _look_up(self, claimed: delivery.Claimed, owner: str) -> float | None:
+        """Ask the provider whether it took a part of which we do not know. Returns as `_send_part` does."""
+        channel = self.channels[claimed.channel]
+        assert isinstance(channel, Finds)
+        assert claimed.since is not None
+        answered = False
+        try:
+            receipt = await asyncio.wait_for(
+                channel.find(claimed.address, claimed.part, claimed.since), LOOK_UP_TIMEOUT
+            )
+            answered = True
+            if receipt is not None:
+                await self.in_transaction(delivery.sent, self.keys, owner, claimed, receipt)
+                return None
+        except database.AWAY:
+            raise
+        except (SendError, TimeoutError) as error:
+            log.warning("not looked up", part=claimed.part_id, kind=type(error).__name__)
+        wait: float | None = await self.in_transaction(delivery.looked_up, owner, claimed, answered)
+        return wait
 
     async def _listen(self) -> None:
         """Wake the loops when somebody commits work. Losing the connection only costs `IDLE` seconds."""
@@ -218,32 +300,37 @@ class Worker:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {database.TURNS}")
                     await connection.execute(f"LISTEN {database.SENDS}")
+                    await connection.execute(f"LISTEN {database.FILES}")
+                    due = {
+                        database.TURNS: self.turns_due,
+                        database.SENDS: self.sends_due,
+                        database.FILES: self.files.due,
+                    }
                     while not self.stopping.is_set():
                         async for note in connection.notifies(timeout=2):
-                            (self.turns_due if note.channel == database.TURNS else self.sends_due).set()
+                            due[note.channel].set()
             except psycopg.Error as error:
                 log.warning("listen lost", error=error)
                 await asyncio.sleep(DATABASE_AWAY)
 
-    async def _housekeeping(self) -> None:
-        """What is due by the clock: destroying keys of erased conversations."""
+    async def _keep_house(self) -> None:
+        """What is due by the clock."""
         while not self.stopping.is_set():
             try:
-                erased = await self._in_transaction(erasure.finish)
-                await self._in_transaction(reports.forget_early)
-                if erased:
-                    log.info("erased", conversations=erased)
+                await self.chores.run()
             except database.AWAY as error:
                 log.error("database away", error=error)
+            except Exception as error:
+                log.error("step failed", step="housekeeping", error=error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), 5)
+                await asyncio.wait_for(self.stopping.wait(), housekeeping.EVERY)
 
 
 def main(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT."""
     danger.find("warm up")
     languages.detect("warm up the detector once")
-    engine = database.engine(settings, pool=TURNS_AT_ONCE + SENDS_AT_ONCE)
+    engine = database.engine(settings, pool=TURNS_AT_ONCE + SENDS_AT_ONCE + fetching.AT_ONCE)
     worker = Worker(settings, engine, keyring(settings), providers.channels(settings))
 
     async def work() -> None:

@@ -19,6 +19,9 @@ THREE = "First part is this. Second part is it. Third part is it."
 PIECES = ["First part is this.", "Second part is it.", "Third part is it."]
 
 
+NOBODY: frozenset[str] = frozenset()
+
+
 def states(make: Sessions) -> list[str]:
     with make() as session:
         return list(session.execute(select(Message.state).order_by(Message.id)).scalars())
@@ -30,15 +33,24 @@ def done(make: Sessions) -> bool:
 
 
 def claim(
-    make: Sessions, keys: Keyring, owner: str = "w", limits: dict[str, Limits] = LIMITS, lease: bool = True
+    make: Sessions,
+    keys: Keyring,
+    owner: str = "w",
+    limits: dict[str, Limits] = LIMITS,
+    lease: bool = True,
+    finds: frozenset[str] = NOBODY,
 ) -> delivery.Claimed | None:
     """Take the only conversation that is due and the next part of it, as a worker does, and stop there."""
     with transaction(make) as session:
-        taken = delivery.lease(session, owner) if lease else session.execute(select(Conversation.id)).scalar_one()
+        if lease:
+            leased = delivery.lease(session, owner)
+            taken = leased.conversation_id if leased is not None else None
+        else:
+            taken = session.execute(select(Conversation.id)).scalar_one()
     if taken is None:
         return None
     with transaction(make) as session:
-        return delivery.claim(session, keys, owner, taken, limits)
+        return delivery.claim(session, keys, owner, taken, delivery.Carriers(limits, finds))
 
 
 def lapse(make: Sessions) -> None:

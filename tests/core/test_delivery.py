@@ -93,7 +93,7 @@ def test_waits_grow_where_the_provider_names_no_time(make: Sessions, keys: Keyri
         taken = claim(make, keys)
         assert taken is not None
         with transaction(make) as session:
-            wait = delivery.not_sent(session, "w", taken, Retry("timeout"))
+            wait = delivery.not_sent(session, keys, "w", taken, Retry("timeout"))
         assert wait is not None
         waits.append(wait)
     assert all(2**i <= wait <= 2**i * 1.31 for i, wait in enumerate(waits))
@@ -104,7 +104,7 @@ def test_waits_grow_where_the_provider_names_no_time(make: Sessions, keys: Keyri
     [
         (Uncertain("timeout"), "uncertain", True),
         (GiveUp("30006"), "failed", True),
-        (OutsideWindow("63016"), "failed", True),
+        (OutsideWindow("63016"), "held", True),
         (OptedOut("21610"), "opted_out", False),
         (RuntimeError("a mistake of the channel's"), "uncertain", True),
     ],

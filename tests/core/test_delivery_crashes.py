@@ -52,7 +52,7 @@ def test_a_worker_that_comes_back_late_says_what_became_of_its_part(
     assert claim(make, keys, "heir") is None
     assert states(make) == ["uncertain"]
     with transaction(make) as session:
-        delivery.sent(session, "slow", taken, Receipt("SM1"))
+        delivery.sent(session, keys, "slow", taken, Receipt("SM1"))
     assert states(make) == ["sent"]
 
 
@@ -62,7 +62,7 @@ def test_each_claim_renews_the_lease(make: Sessions, keys: Keyring, queue: Queue
     taken = claim(make, keys, limits=SHORT)
     assert taken is not None
     with transaction(make) as session:
-        delivery.sent(session, "w", taken, Receipt("SM1"))
+        delivery.sent(session, keys, "w", taken, Receipt("SM1"))
         session.execute(update(Conversation).values(send_lease_until=func.now() + timedelta(seconds=2)))
     assert claim(make, keys, limits=SHORT, lease=False) is not None
     with make() as session:
@@ -132,7 +132,7 @@ def test_a_report_that_comes_before_our_own_commit_is_not_lost(
     with transaction(make) as session:
         intake.receive(session, keys, settings, "sms", StatusReport("SM1", status, "30006"))
     with transaction(make) as session:
-        delivery.sent(session, "w", taken, Receipt("SM1"))
+        delivery.sent(session, keys, "w", taken, Receipt("SM1"))
     assert (part_state(make, 1), states(make)) == (part, [message])
 
 

@@ -201,12 +201,12 @@ def test_what_is_written_in_the_same_moment_leaves_no_conversation_that_is_neith
 
 
 def test_erasing_while_a_part_is_under_way_does_not_hold_up_the_confirmation(make: Sessions, keys: Keyring) -> None:
-    limits = {"sms": Limits(length=1600, choices=0)}
+    limits = delivery.Carriers({"sms": Limits(length=1600, choices=0)})
     with transaction(make) as session:
         made = conversations.find_or_create(session, keys, "sms", PHONE, language="en").id
         conversations.say(session, keys, conversations.lock(session, made), {"text": "under way"})
     with transaction(make) as session:
-        assert delivery.lease(session, "w") == made
+        assert delivery.lease(session, "w") == delivery.Leased(made, "sms")
     with transaction(make) as session:
         claimed = delivery.claim(session, keys, "w", made, limits)
         assert claimed is not None
@@ -215,7 +215,7 @@ def test_erasing_while_a_part_is_under_way_does_not_hold_up_the_confirmation(mak
         erasure.begin(session, keys, row)
         conversations.say(session, keys, row, desk.body("utter_delete_done"))
     with transaction(make) as session:
-        delivery.sent(session, "w", claimed, Receipt("SM1"))
+        delivery.sent(session, keys, "w", claimed, Receipt("SM1"))
     with transaction(make) as session:
         following = delivery.claim(session, keys, "w", made, limits)
     assert following is not None

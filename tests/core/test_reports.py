@@ -60,7 +60,7 @@ def states(make: Sessions, part: int) -> tuple[str, str]:
         (["failed"], "failed"),
         (["failed", "sent"], "failed"),
         (["read", "outside_window"], "read"),
-        (["outside_window"], "failed"),
+        (["outside_window"], "queued"),
         (["opted_out"], "opted_out"),
         (["opted_out", "failed"], "opted_out"),
         (["delivered", "delivered"], "delivered"),
@@ -76,7 +76,7 @@ def test_reports_in_any_order_never_go_back(
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("failed", "failed"), ("outside_window", "failed"), ("opted_out", "opted_out"), ("delivered", "sent")],
+    [("failed", "failed"), ("outside_window", "held"), ("opted_out", "opted_out"), ("delivered", "sent")],
 )
 def test_a_report_shows_on_the_message(take: Take, make: Sessions, part: int, status: Any, state: str) -> None:
     take(StatusReport("SM9", status))

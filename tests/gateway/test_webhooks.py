@@ -15,9 +15,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from gateway import webhooks
 from gateway.store import Store
-from helpline import conversations, database, intake
+from helpline import conversations, database, intake, set_aside
 from helpline.keys import Keyring
 from helpline.models import Part
 from tests.gateway.conftest import AUTH_TOKEN, PUBLIC, SECRET, Stored
@@ -230,8 +229,8 @@ def test_an_update_that_always_breaks_us_is_set_aside(
         return take(session, keys, settings, channel, event)
 
     monkeypatch.setattr(intake, "receive", breaks)
-    answers = [tell(client, said(13)).status_code for _ in range(webhooks.MAX_TRIES)]
-    assert answers == [500] * (webhooks.MAX_TRIES - 1) + [200]
+    answers = [tell(client, said(13)).status_code for _ in range(set_aside.MAX_TRIES)]
+    assert answers == [500] * (set_aside.MAX_TRIES - 1) + [200]
     assert tell(client, said(14, "next")).status_code == 200
     assert stored.texts() == ["next"]
 

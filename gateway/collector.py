@@ -1,0 +1,82 @@
+"""Webhooks that come at the same time share a transaction.
+
+Each waits for the COMMIT that holds its own events, as if it was alone; while one transaction is on its way to
+the disk, the next ones gather. What is not plain, or shared a transaction with something that failed, goes in
+alone afterwards: nobody pays for another's fault.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import InternalError
+
+from helpline import database, intake_batch
+from helpline.intake_batch import Event
+from helpline.keys import Keyring
+
+log = logging.getLogger(__name__)
+
+MOST = 64
+"""Webhooks in one transaction."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    events: Sequence[Event]
+    done: Future[bool] = field(default_factory=Future)
+
+
+class Collector:
+    """One thread that writes for all others of this process. It starts with the first webhook, after the fork."""
+
+    def __init__(self, make: database.Sessions, keys: Keyring) -> None:
+        self._make, self._keys = make, keys
+        self._queue: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def take(self, events: Sequence[Event]) -> Future[bool]:
+        """`True` once these events are committed; `False`: not written, take them in alone.
+
+        Raises what the database said if it is away.
+        """
+        waiting = _Waiting(events)
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
+                self._thread.start()
+        self._queue.put(waiting)
+        return waiting.done
+
+    def _run(self) -> None:
+        while True:
+            together = [self._queue.get()]
+            while len(together) < MOST and not self._queue.empty():
+                together.append(self._queue.get())
+            together = [waiting for waiting in together if waiting.done.set_running_or_notify_cancel()]
+            if together:
+                self._write(together)
+
+    def _write(self, together: Sequence[_Waiting]) -> None:
+        events = [event for waiting in together for event in waiting.events]
+        try:
+            with database.transaction(self._make) as session:
+                written = intake_batch.receive_plain(session, self._keys, events)
+        except (*database.AWAY, InternalError) as error:
+            for waiting in together:
+                waiting.done.set_exception(error)
+            return
+        except Exception as error:
+            log.error("not together: %s", type(error).__name__)
+            written = [False] * len(events)
+        at = 0
+        for waiting in together:
+            mine = written[at : at + len(waiting.events)]
+            at += len(waiting.events)
+            waiting.done.set_result(all(mine))

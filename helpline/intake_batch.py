@@ -1,0 +1,130 @@
+"""Many webhooks in one transaction: the plain case of intake, a message of a person whom we know, set by set.
+
+One COMMIT for many is what lets two cores take hundreds of webhooks a second. Whatever is not plain (somebody
+new, an opt-out, danger, a delivery report, a conversation that a worker holds at this moment) is left to
+`intake.receive`, one by one. The caller commits before anybody is told 2xx, as always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from channels.contract import Inbound, Incoming
+from helpline import danger, database, intake
+from helpline.keys import Keyring
+from helpline.models import Conversation, Message, Tombstone
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened on a channel."""
+
+    channel: str
+    happened: Inbound
+
+
+def receive_plain(session: Session, keys: Keyring, events: Sequence[Event]) -> list[bool]:
+    """Write the plain ones among `events`, in their order. Returns for each whether it is done.
+
+    All events of a person are left if one of them is: what somebody says stays in order.
+    """
+    known = _conversations(session, keys, events)
+    rows = [_row(keys, event, known.get(_who(event))) for event in events]
+    left = {_who(event) for event, row in zip(events, rows, strict=True) if row is None}
+    done = [_who(event) not in left for event in events]
+    digests = [
+        intake.digest(session, keys, event.channel, event.happened.provider_id) if mine else b""
+        for event, mine in zip(events, done, strict=True)
+    ]
+    purged = _purged(session, digests)
+    new = [row for row, mine, digest in zip(rows, done, digests, strict=True) if row and mine and digest not in purged]
+    if new:
+        _write(session, new)
+    return done
+
+
+def _who(event: Event) -> tuple[str, str]:
+    return event.channel, getattr(event.happened, "address", "")
+
+
+def _conversations(session: Session, keys: Keyring, events: Sequence[Event]) -> dict[tuple[str, str], Any]:
+    """The conversations of these people, locked; without those that somebody else holds locked just now."""
+    who = {_who(event) for event in events if isinstance(event.happened, Incoming)}
+    by_index = {(channel, keys.index(session, channel, address)): (channel, address) for channel, address in who}
+    if not by_index:
+        return {}
+    held = select(Message.id).where(Message.conversation_id == Conversation.id, Message.state == "held").exists()
+    rows = session.execute(
+        select(
+            Conversation.id,
+            Conversation.channel,
+            Conversation.address_index,
+            Conversation.key_wrapped,
+            Conversation.holder,
+            Conversation.language,
+            held.label("held"),
+        )
+        .where(tuple_(Conversation.channel, Conversation.address_index).in_(list(by_index)))
+        .order_by(Conversation.id)
+        .with_for_update(key_share=True, skip_locked=True, of=Conversation)
+    )
+    return {by_index[row.channel, bytes(row.address_index)]: row for row in rows}
+
+
+def _row(keys: Keyring, event: Event, conversation: Any) -> dict[str, Any] | None:
+    """The row to write, if nothing is special about this event."""
+    happened = event.happened
+    if not isinstance(happened, Incoming) or happened.media or conversation is None:
+        return None
+    if conversation.key_wrapped is None or conversation.holder == "closed" or conversation.held:
+        return None
+    body = intake.body_of(happened)
+    if body["text"] and danger.find(body["text"], conversation.language) is not None:
+        return None
+    return {
+        "conversation_id": conversation.id,
+        "author": "person",
+        "channel": event.channel,
+        "provider_id": happened.provider_id,
+        "body_sealed": keys.seal(bytes(conversation.key_wrapped)).close(body),
+        "state": "pending",
+    }
+
+
+def _purged(session: Session, digests: Sequence[bytes]) -> set[bytes]:
+    asked = [digest for digest in digests if digest]
+    if not asked:
+        return set()
+    return {
+        bytes(row) for row in session.execute(select(Tombstone.digest).where(Tombstone.digest.in_(asked))).scalars()
+    }
+
+
+def _write(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Messages that are new, in order, and their conversations due for a turn."""
+    written = session.execute(
+        insert(Message)
+        .values(rows)
+        .on_conflict_do_nothing(index_elements=["channel", "provider_id"])
+        .returning(Message.conversation_id)
+    ).scalars()
+    ids = set(written)
+    if not ids:
+        return
+    session.execute(
+        update(Conversation)
+        .where(Conversation.id.in_(ids))
+        .values(
+            last_inbound_at=func.now(),
+            opted_out_at=None,
+            turn_due_at=func.coalesce(Conversation.turn_due_at, func.now()),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    database.notify(session, database.TURNS)

@@ -1,0 +1,126 @@
+"""WhatsApp's Content templates: buttons and lists of our texts, kept at the provider, found by what they say.
+
+`wayline twilio sync-templates` makes one for every text with choices in every language. A text that changed has
+another digest, so an old template is never sent for it; without one the choices are numbered lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from channels import contract
+from helpline import words
+from helpline.models import Template
+from locales import LANGUAGES, translate
+
+if TYPE_CHECKING:
+    from channels.twilio_content import Draft
+
+CHANNEL = "whatsapp"
+LIST_BUTTON = "utter_list_button"
+MESSAGE = "m"
+"""The variable that holds our message's id; a choice's id is `c{{m}}:0`, the token of helpline.choices."""
+LONGEST_VALUE = 255
+"""Characters of a variable's value (Twilio, "Using Variables with Content Templates")."""
+NEEDS_APPROVAL = ("utter_answer_waiting",)
+"""Sent outside the 24 hours, so WhatsApp must have approved it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A template that should exist."""
+
+    digest: bytes
+    response: str
+    language: str
+    draft: Draft
+    approval: bool
+
+
+def wanted() -> Iterator[Wanted]:
+    """Every text with choices that fits WhatsApp's forms, and those that need approval, in every language."""
+    for language in LANGUAGES:
+        for response, source in words.sources().items():
+            if not source.choices and response not in NEEDS_APPROVAL:
+                continue
+            body = {"response": response, "choices": [words.choice(button) for button in source.choices]}
+            draft = draft_of(body, language)
+            if draft is not None:
+                yield Wanted(digest_of(draft), response, language, draft, response in NEEDS_APPROVAL)
+
+
+def draft_of(body: Mapping[str, Any], language: str) -> Draft | None:
+    """The template for a message of ours; `None` if none can say it."""
+    from channels.twilio_content import Draft
+
+    if "response" not in body:
+        return None
+    response = str(body["response"])
+    source = words.source(response)
+    text = translate("bot", language, response, source.text)
+    titles = words.titles(response, body.get("choices") or (), language)
+    kind = "quick-reply" if 0 < len(titles) <= 3 else "list-picker" if titles else "text"
+    samples = dict.fromkeys(sorted(source.placeholders), "112") | ({MESSAGE: "1"} if titles else {})
+    try:
+        return Draft(
+            name=f"wayline_{response.removeprefix('utter_')}_{language}",
+            language=language,
+            body=_doubled(text, source.placeholders),
+            kind=kind,
+            choices=tuple(titles),
+            button=translate("bot", language, LIST_BUTTON, words.source(LIST_BUTTON).text),
+            variables=samples,
+        )
+    except ValueError:
+        return None
+
+
+def digest_of(draft: Draft) -> bytes:
+    said = [draft.kind, draft.language, draft.body, list(draft.choices), draft.button]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).digest()
+
+
+def for_message(
+    session: Session, channel: str, body: Mapping[str, Any], language: str, message_id: int
+) -> contract.Template | None:
+    """The template that says this message, with its values; `None`: send it as text."""
+    if channel != CHANNEL or "response" not in body or words.is_expired(words.source(str(body["response"]))):
+        return None
+    needs_approval = body["response"] in NEEDS_APPROVAL
+    if not body.get("choices") and not needs_approval:
+        return None
+    draft = draft_of(body, language)
+    if draft is None:
+        return None
+    kept = session.get(Template, digest_of(draft))
+    if kept is None or (needs_approval and kept.approval != "approved"):
+        return None
+    values = words.arguments(body.get("args") or {}, language)
+    if draft.choices:
+        values[MESSAGE] = str(message_id)
+    chosen = {name: values.get(name, "") for name in draft.variables}
+    if not all(0 < len(value) <= LONGEST_VALUE and "\n" not in value for value in chosen.values()):
+        return None
+    return contract.Template(kept.provider_id, chosen)
+
+
+def approved(session: Session, response: str, language: str) -> Template | None:
+    """The approved template of a response in this language."""
+    found = select(Template).where(
+        Template.response == response, Template.language == language, Template.approval == "approved"
+    )
+    draft = draft_of({"response": response}, language)
+    digest = digest_of(draft) if draft is not None else b""
+    return session.execute(found.where(Template.digest == digest)).scalar_one_or_none()
+
+
+def _doubled(text: str, placeholders: frozenset[str]) -> str:
+    """`{name}` of our texts becomes Twilio's `{{name}}`."""
+    return text.format_map({name: "{{" + name + "}}" for name in placeholders})
