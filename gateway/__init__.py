@@ -8,7 +8,7 @@ from flask import Flask, Response, abort, redirect, request
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
-from gateway import chat, health, limits, webhooks
+from gateway import chat, files, health, limits, webhooks
 from gateway.store import Away, Store, store
 from helpline import database, providers
 from helpline.keys import keyring
@@ -50,6 +50,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
 
     app.register_blueprint(webhooks.blueprint)
     app.register_blueprint(chat.blueprint)
+    app.register_blueprint(files.blueprint)
     app.register_blueprint(health.blueprint)
     limits.install(app)
 

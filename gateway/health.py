@@ -15,8 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gateway.store import Away, Store, store
+from helpline import alerts
 from helpline.desk import PRIORITIES
-from helpline.models import Case, Message, Secret
+from helpline.models import Case, Message, Secret, SetAside
 
 blueprint = Blueprint("health", __name__)
 
@@ -127,4 +128,21 @@ def _gauges(session: Session) -> bytes:
     cases = gauge("wayline_waiting_cases", "Cases that wait for an operator.", ("priority",))
     for rank, name in enumerate(PRIORITIES):
         cases.labels(priority=name).set(counts.get(rank, 0))
+
+    aside = select(func.count()).select_from(Message).where(Message.state == "set_aside")
+    gauge("wayline_set_aside_messages", "Messages that the bot failed on, for a person to read.").set(
+        session.execute(aside).scalar_one()
+    )
+    broke = select(func.count()).select_from(SetAside).where(SetAside.set_aside_at.is_not(None))
+    gauge("wayline_set_aside_updates", "Requests of providers that broke us and are kept.").set(
+        session.execute(broke).scalar_one()
+    )
+    held = select(func.count()).select_from(Message).where(Message.state == "held")
+    gauge("wayline_held_sends", "Messages that wait until their person writes.").set(
+        session.execute(held).scalar_one()
+    )
+    alarms = gauge("wayline_alerts", "What the helpline's people must see until it is over.", ("kind",))
+    sounding = [alert.kind for alert in alerts.current(session)]
+    for kind in alerts.KINDS:
+        alarms.labels(kind=kind).set(sounding.count(kind))
     return generate_latest(registry)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -11,14 +10,11 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from helpline import database, keys, logs, migrate, operators
+from helpline.refusal import Refused
 from helpline.settings import BadSetting, Settings, load
 from locales import DOMAINS, LANGUAGES, native_name, review, translated
 
 Command = Callable[[Settings, argparse.Namespace], int]
-
-
-class Refused(Exception):
-    """What was asked cannot be done; the text says why and what to do."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,8 +39,31 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--language", default="en", choices=LANGUAGES)
     made.add_argument("--role", action="append", choices=operators.ROLES, help="may be given several times")
     telegram = commands.add_parser("telegram", help="Telegram.").add_subparsers(required=True, metavar="ACTION")
-    add("set-webhook", _telegram_set, "Tell Telegram where to send updates.", telegram)
-    add("info", _telegram_info, "What Telegram knows of our webhook: address, waiting updates, last error.", telegram)
+    add("set-webhook", _channels("set_webhook"), "Tell Telegram where to send updates.", telegram)
+    add(
+        "info",
+        _channels("info"),
+        "What Telegram knows of our webhook: address, waiting updates, last error.",
+        telegram,
+    )
+    made = add(
+        "poll",
+        _channels("poll"),
+        "Fetch updates from Telegram instead: for a machine without a public address.",
+        telegram,
+    )
+    made.add_argument("--take-over", action="store_true", help="end a webhook that is set")
+    twilio = commands.add_parser("twilio", help="SMS and WhatsApp.").add_subparsers(required=True, metavar="ACTION")
+    add(
+        "sync-templates",
+        _channels("sync_templates"),
+        "Make WhatsApp's buttons and lists for all texts at Twilio, and ask for approval where it is needed.",
+        twilio,
+    )
+    updates = commands.add_parser("updates", help="Requests that broke us.").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    add("retry", _channels("retry_updates"), "Take in again what was set aside.", updates)
     key = commands.add_parser("keys", help="Master keys.").add_subparsers(required=True, metavar="ACTION")
     add("new", _keys_new, "Print a new master key.", key)
     content = commands.add_parser("content", help="Texts.").add_subparsers(required=True, metavar="ACTION")
@@ -143,52 +162,13 @@ def _rehearse(settings: Settings, asked: argparse.Namespace) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "rehearsal", *options, "--", *asked.name])
 
 
-def _telegram(settings: Settings):  # type: ignore[no-untyped-def]  # channels.telegram is imported only where it is used
-    from channels.telegram import Telegram
+def _channels(name: str) -> Command:
+    """A command of helpline.cli_channels, which loads the providers' libraries only when it runs."""
 
-    if not settings.telegram_token:
-        raise Refused("Telegram is off: set WAYLINE_TELEGRAM_TOKEN and WAYLINE_TELEGRAM_SECRET first.")
-    return Telegram(settings.telegram_token, settings.telegram_secret, settings.telegram_api_url)
+    def run(settings: Settings, asked: argparse.Namespace) -> int:
+        from helpline import cli_channels
 
+        command: Command = getattr(cli_channels, name)
+        return command(settings, asked)
 
-def _telegram_set(settings: Settings, asked: argparse.Namespace) -> int:
-    from channels.contract import SendError
-
-    if not settings.public_url.startswith("https://"):
-        raise Refused("WAYLINE_PUBLIC_URL must be an https address: Telegram sends nowhere else.")
-
-    async def work() -> None:
-        channel = _telegram(settings)
-        try:
-            await channel.set_webhook(f"{settings.public_url}/webhooks/telegram")
-        finally:
-            await channel.aclose()
-
-    try:
-        asyncio.run(work())
-    except SendError as error:
-        raise Refused(
-            f"Telegram refused ({type(error).__name__} {error}). Is the token right, and has this machine a network?"
-        ) from None
-    print("Telegram sends updates here from now on.")
-    return 0
-
-
-def _telegram_info(settings: Settings, asked: argparse.Namespace) -> int:
-    from channels.contract import SendError
-
-    async def work() -> None:
-        channel = _telegram(settings)
-        try:
-            info = await channel.webhook_info()
-        finally:
-            await channel.aclose()
-        print(
-            f"address: {info.url or 'none'}\nwaiting updates: {info.pending}\nlast error: {info.last_error or 'none'}"
-        )
-
-    try:
-        asyncio.run(work())
-    except SendError as error:
-        raise Refused(f"Telegram did not answer ({type(error).__name__} {error}).") from None
-    return 0
+    return run

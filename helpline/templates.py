@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from channels import contract
+from channels.twilio_content import TwilioContent
+from channels.twilio_draft import MESSAGE_VARIABLE, Draft, unfit
 from helpline import words
+from helpline.database import Sessions, transaction
 from helpline.models import Template
 from locales import LANGUAGES, translate
 
-if TYPE_CHECKING:
-    from channels.twilio_content import Draft
-
 CHANNEL = "whatsapp"
 LIST_BUTTON = "utter_list_button"
-MESSAGE = "m"
-"""The variable that holds our message's id; a choice's id is `c{{m}}:0`, the token of helpline.choices."""
 LONGEST_VALUE = 255
 """Characters of a variable's value (Twilio, "Using Variables with Content Templates")."""
 NEEDS_APPROVAL = ("utter_answer_waiting",)
@@ -56,10 +54,69 @@ def wanted() -> Iterator[Wanted]:
                 yield Wanted(digest_of(draft), response, language, draft, response in NEEDS_APPROVAL)
 
 
+@dataclass
+class Synced:
+    """What `sync` did. `numbered`: texts with choices, counted in each language, that no template can say."""
+
+    kept: int = 0
+    made: int = 0
+    deleted: int = 0
+    numbered: int = 0
+
+
+async def sync(make: Sessions, content: TwilioContent, say: Callable[[str], None]) -> Synced:
+    """Make what is missing at Twilio, delete ours that no text needs, ask for approvals and note their state.
+
+    Each step is kept at once, so a run that was interrupted goes on where it stopped. Raises a `SendError`.
+    """
+    done = Synced()
+    needed = {one.digest: one for one in wanted()}
+    done.numbered = sum(1 for _ in _with_choices()) - sum(1 for one in needed.values() if one.draft.choices)
+    there = {kept.sid for kept in await content.all()}
+    with transaction(make) as session:
+        ours = {row.digest: row for row in session.execute(select(Template)).scalars()}
+    for digest, row in ours.items():
+        if digest not in needed or row.provider_id not in there:
+            if row.provider_id in there:
+                await content.delete(row.provider_id)
+                done.deleted += 1
+            with transaction(make) as session:
+                session.execute(delete(Template).where(Template.digest == digest))
+    for digest, one in needed.items():
+        known = ours.get(digest)
+        if known is not None and known.provider_id in there:
+            done.kept += 1
+            sid, approval = known.provider_id, known.approval
+        else:
+            sid, approval = await content.create(one.draft), None
+            done.made += 1
+            say(f"made {one.draft.name}")
+            with transaction(make) as session:
+                session.add(Template(digest=digest, response=one.response, language=one.language, provider_id=sid))
+        if one.approval:
+            await _approve(make, content, one, sid, approval, say)
+    return done
+
+
+async def _approve(
+    make: Sessions, content: TwilioContent, one: Wanted, sid: str, known: str | None, say: Callable[[str], None]
+) -> None:
+    status = await content.approval(sid)
+    if status == "unsubmitted":
+        await content.submit(sid, one.draft.name)
+        status = "received"
+    if status != known:
+        with transaction(make) as session:
+            session.execute(update(Template).where(Template.provider_id == sid).values(approval=status))
+    say(f"WhatsApp's word on {one.draft.name}: {status}")
+
+
+def _with_choices() -> Iterator[str]:
+    return (name for name, source in words.sources().items() for _ in LANGUAGES if source.choices)
+
+
 def draft_of(body: Mapping[str, Any], language: str) -> Draft | None:
     """The template for a message of ours; `None` if none can say it."""
-    from channels.twilio_content import Draft
-
     if "response" not in body:
         return None
     response = str(body["response"])
@@ -67,7 +124,7 @@ def draft_of(body: Mapping[str, Any], language: str) -> Draft | None:
     text = translate("bot", language, response, source.text)
     titles = words.titles(response, body.get("choices") or (), language)
     kind = "quick-reply" if 0 < len(titles) <= 3 else "list-picker" if titles else "text"
-    samples = dict.fromkeys(sorted(source.placeholders), "112") | ({MESSAGE: "1"} if titles else {})
+    samples = dict.fromkeys(sorted(source.placeholders), "112") | ({MESSAGE_VARIABLE: "1"} if titles else {})
     try:
         return Draft(
             name=f"wayline_{response.removeprefix('utter_')}_{language}",
@@ -75,8 +132,9 @@ def draft_of(body: Mapping[str, Any], language: str) -> Draft | None:
             body=_doubled(text, source.placeholders),
             kind=kind,
             choices=tuple(titles),
-            button=translate("bot", language, LIST_BUTTON, words.source(LIST_BUTTON).text),
+            button=translate("bot", language, LIST_BUTTON, words.source(LIST_BUTTON).text) if len(titles) > 3 else "",
             variables=samples,
+            for_approval=response in NEEDS_APPROVAL,
         )
     except ValueError:
         return None
@@ -104,9 +162,9 @@ def for_message(
         return None
     values = words.arguments(body.get("args") or {}, language)
     if draft.choices:
-        values[MESSAGE] = str(message_id)
+        values[MESSAGE_VARIABLE] = str(message_id)
     chosen = {name: values.get(name, "") for name in draft.variables}
-    if not all(0 < len(value) <= LONGEST_VALUE and "\n" not in value for value in chosen.values()):
+    if any(unfit(value) or len(value) > LONGEST_VALUE for value in chosen.values()):
         return None
     return contract.Template(kept.provider_id, chosen)
 

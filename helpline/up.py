@@ -21,8 +21,8 @@ from honcho.manager import Manager
 from sqlalchemy import select
 
 from helpline import database, keys, migrate, model, operators
-from helpline.cli import Refused
 from helpline.models import Operator
+from helpline.refusal import Refused
 from helpline.settings import Settings
 
 ACTIONS_ABOVE = 50
@@ -72,6 +72,9 @@ def up(settings: Settings) -> int:
             command = command.replace("${" + key + "}", value)
         keep = f"{shlex.quote(sys.executable)} -m helpline.keep {command}"
         manager.add_process(name, keep, env=environment, cwd=str(model.ROOT))
+    if settings.telegram_token and not settings.public_url:  # nobody can reach us, so we ask
+        poll = [sys.executable, "-m", "helpline.keep", sys.executable, "-m", "helpline", "telegram", "poll"]
+        manager.add_process("telegram", shlex.join(poll), env=environment, cwd=str(model.ROOT))
     threading.Thread(target=_announce, args=(settings, link), daemon=True).start()
     manager.loop()
     print("Stopped.", flush=True)
