@@ -71,7 +71,7 @@ async def sync(make: Sessions, content: TwilioContent, say: Callable[[str], None
     """
     done = Synced()
     needed = {one.digest: one for one in wanted()}
-    done.numbered = sum(1 for _ in _with_choices()) - sum(1 for one in needed.values() if one.draft.choices)
+    done.numbered = sum(1 for _ in unfitting())
     there = {kept.sid for kept in await content.all()}
     with transaction(make) as session:
         ours = {row.digest: row for row in session.execute(select(Template)).scalars()}
@@ -111,8 +111,13 @@ async def _approve(
     say(f"WhatsApp's word on {one.draft.name}: {status}")
 
 
-def _with_choices() -> Iterator[str]:
-    return (name for name, source in words.sources().items() for _ in LANGUAGES if source.choices)
+def unfitting() -> Iterator[tuple[str, str]]:
+    """Response and language of texts with choices that no template can say: they go out with numbers."""
+    for language in LANGUAGES:
+        for response, source in words.sources().items():
+            choices = [words.choice(button) for button in source.choices]
+            if choices and draft_of({"response": response, "choices": choices}, language) is None:
+                yield response, language
 
 
 def draft_of(body: Mapping[str, Any], language: str) -> Draft | None:
