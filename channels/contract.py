@@ -277,3 +277,11 @@ class Types(Protocol):
 
     async def typing(self, address: str) -> None:
         """Show it for some seconds. A courtesy: never raises a `SendError`."""
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A channel whose provider keeps messages and deletes them on request."""
+
+    async def forget(self, provider_id: str) -> None:
+        """Delete one message there, of either direction; done already is done. Raises `Retry` or `GiveUp`."""

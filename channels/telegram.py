@@ -7,31 +7,22 @@ import json
 import re
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
-from telegram.constants import ChatAction
-from telegram.error import (
-    BadRequest,
-    ChatMigrated,
-    Forbidden,
-    InvalidToken,
-    NetworkError,
-    RetryAfter,
-    TelegramError,
-)
-from telegram.request import HTTPXRequest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions, Message
+from telegram.constants import ChatAction, MessageLimit
 
-from channels.connection import NEVER_LEFT
 from channels.contract import (
     Choice,
+    Fetched,
+    File,
     GiveUp,
     Inbound,
     Limits,
+    Media,
     NotAuthentic,
-    OptedOut,
     Part,
     RawRequest,
     Receipt,
@@ -39,7 +30,10 @@ from channels.contract import (
     SendError,
     Uncertain,
 )
-from channels.telegram_updates import KINDS, SHAPE_ERRORS, read_update
+from channels.telegram_api import BotApi
+from channels.telegram_errors import OtherForm, TapTooOld
+from channels.telegram_files import FileServer, Form, form_of, upload
+from channels.telegram_updates import KINDS, read_update
 
 SECRET_HEADER: Final = "x-telegram-bot-api-secret-token"
 
@@ -52,27 +46,61 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HALF_ROW: Final = 16
 """Characters that a button shows when two share the width of a small phone; more are cut with an ellipsis."""
 
-_GONE: Final = ("bot was blocked by the user", "user is deactivated")
-"""Of the ways to be forbidden (403), the two in which the person left."""
-
-Reply = TypeVar("Reply")
+_TYPING_SECONDS: Final = 3.0
+"""Longer is not worth waiting for a courtesy."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where Telegram sends updates. `url` is "" when none is set; `pending` counts undelivered updates."""
+    """Where Telegram sends updates. `url` is "" when none is set; `pending` counts undelivered updates.
+
+    `ip_address` is what Telegram resolved the address to. `allowed_updates` is () where Telegram was never
+    told any: then it sends all the kinds that we read.
+    """
 
     url: str
     pending: int
     last_error: str | None
     last_error_at: datetime | None
+    ip_address: str | None = None
+    max_connections: int | None = None
+    allowed_updates: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Kinds of update that we read and Telegram does not send, until the webhook is set again."""
+        return tuple(kind for kind in KINDS if self.allowed_updates and kind not in self.allowed_updates)
+
+
+@dataclass(frozen=True)
+class Polled:
+    """An update that was asked for. `body` is what a webhook would have brought; the next offset is `update_id` + 1."""
+
+    update_id: int
+    body: bytes = field(repr=False)
 
 
 class Telegram:
-    """The Telegram channel. `secret` is the webhook's `secret_token`; `set_webhook` tells it to Telegram."""
+    """The Telegram channel. `secret` is the webhook's `secret_token`; `set_webhook` tells it to Telegram.
+
+    Timeouts are seconds without a byte. Those of an upload are longer, as Telegram answers when it has stored
+    the file.
+    """
 
     name = "telegram"
-    limits = Limits(length=4096, utf16=True, choices=8, choice_title=64)
+    # About 30 messages a second to all chats together, then 429 for the whole bot: 25 leaves room for the
+    # calls that are no messages. One a second in one chat, "short bursts" aside.
+    # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+    limits = Limits(
+        length=MessageLimit.MAX_TEXT_LENGTH,
+        utf16=True,
+        choices=8,
+        choice_title=64,
+        per_second=25,
+        per_chat=1,
+        files=frozenset({"image", "voice", "document"}),
+        caption=MessageLimit.CAPTION_LENGTH,
+    )
 
     def __init__(
         self,
@@ -81,16 +109,16 @@ class Telegram:
         api_url: str = "https://api.telegram.org",
         *,
         read_timeout: float = 10.0,
+        upload_timeout: float = 20.0,
     ) -> None:
         if not token:
             raise ValueError("Telegram needs the bot's token")
         if not _SECRET.fullmatch(secret):
             raise ValueError("Telegram's webhook secret is 1 to 256 of A-Z a-z 0-9 _ -")
-        self._token = token
         self._secret = secret
-        self._api_url = api_url.rstrip("/")
-        self._read_timeout = read_timeout
-        self._started: tuple[Bot, HTTPXRequest] | None = None
+        self._upload_timeout = upload_timeout
+        self._api = BotApi(token, api_url.rstrip("/"), read_timeout)
+        self._files = FileServer(self._api, f"{api_url.rstrip('/')}/file/bot{token}/", read_timeout)
 
     def verify(self, request: RawRequest) -> None:
         given = request.headers.get(SECRET_HEADER, "")
@@ -102,35 +130,35 @@ class Telegram:
 
     async def send(self, address: str, part: Part) -> Receipt:
         """`Receipt.provider_id` is the message id. Telegram reports no delivery afterwards."""
-        message = await self._ask(
-            self._bot.send_message(
-                chat_id=_chat(address),
-                text=part.text,
-                reply_markup=_keyboard(part.choices),
-                protect_content=part.sensitive,
-                # A preview fetches the page and shows it on the lock screen.
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
-        )
+        chat = _chat(address)
+        message = await (self._send_file(chat, part, part.file) if part.file else self._send_text(chat, part))
         return Receipt(str(message.message_id))
+
+    async def fetch(self, media: Media, most: int) -> Fetched:
+        """Telegram itself gives out files of up to 20 MB."""
+        return await self._files.fetch(media, most)
 
     async def answer_tap(self, tap_id: str) -> None:
         """Stop the spinner on a tapped button (`Incoming.tap_id`). Raises a `SendError`.
 
         Telegram forgets a tap after a while; then there is nothing left to stop.
         """
-        with suppress(_TooOld):
-            await self._ask(self._bot.answer_callback_query(tap_id))
+        with suppress(TapTooOld):
+            await self._api.ask(self._api.bot.answer_callback_query(tap_id))
 
     async def typing(self, address: str) -> None:
-        """Show "typing…" for five seconds. A courtesy: it may fail, the message after it must not."""
-        with suppress(SendError):
-            await self._ask(self._bot.send_chat_action(_chat(address), ChatAction.TYPING))
+        """Show "typing…" for five seconds. A courtesy: whatever befalls it, the message after it must go."""
+        with suppress(Exception):
+            await self._api.ask(
+                self._api.bot.send_chat_action(
+                    _chat(address), ChatAction.TYPING, read_timeout=_TYPING_SECONDS, connect_timeout=_TYPING_SECONDS
+                )
+            )
 
     async def set_webhook(self, url: str) -> None:
         """Tell Telegram to send updates to `url`; what waits already is kept. Raises a `SendError`."""
-        await self._ask(
-            self._bot.set_webhook(
+        await self._api.ask(
+            self._api.bot.set_webhook(
                 url,
                 allowed_updates=KINDS,
                 secret_token=self._secret,
@@ -139,96 +167,80 @@ class Telegram:
             )
         )
 
+    async def delete_webhook(self, drop_pending: bool = False) -> None:
+        """Let updates wait at Telegram, for `updates` to ask for them. Raises a `SendError`."""
+        await self._api.ask(self._api.bot.delete_webhook(drop_pending_updates=drop_pending))
+
     async def webhook_info(self) -> Webhook:
         """What Telegram has on record. Raises a `SendError`."""
-        info = await self._ask(self._bot.get_webhook_info())
-        return Webhook(info.url, info.pending_update_count, info.last_error_message, info.last_error_date)
+        info = await self._api.ask(self._api.bot.get_webhook_info())
+        return Webhook(
+            info.url,
+            info.pending_update_count,
+            info.last_error_message,
+            info.last_error_date,
+            info.ip_address,
+            info.max_connections,
+            tuple(info.allowed_updates),
+        )
 
-    async def aclose(self) -> None:
-        if self._started:
-            _, request = self._started
-            self._started = None
-            await request.shutdown()
+    async def updates(self, offset: int | None, wait: float) -> list[Polled]:
+        """What waits at Telegram from update `offset` on, oldest first; all before it is forgotten there.
 
-    @property
-    def _bot(self) -> Bot:
-        """Started with the first call: building its TLS context takes tens of milliseconds, and the web
-        process, which only verifies and parses, never needs it.
+        For a machine without a public address: comes back with the first update, or empty after `wait`
+        seconds. Raises `Retry`, or `GiveUp` with code "409" where a webhook is set or somebody else asks too.
         """
-        if not self._started:
-            request = _Request(
-                read_timeout=self._read_timeout, write_timeout=10, connect_timeout=5, pool_timeout=5
-            )
-            bot = Bot(
-                self._token, base_url=f"{self._api_url}/bot", request=request, get_updates_request=request
-            )
-            self._started = bot, request
-        return self._started[0]
-
-    async def _ask(self, call: Coroutine[Any, Any, Reply]) -> Reply:
+        failure: SendError
         try:
-            return await call
-        except TelegramError as error:
-            failure = _send_error(error)
-        except SHAPE_ERRORS:
-            # The library could not read the reply to a request that was taken.
-            failure = Uncertain("unreadable")
-        # Outside the handler: the library's errors quote replies, which quote the person.
+            reply = await self._api.raw(
+                "getUpdates", {"offset": offset, "timeout": int(wait), "allowed_updates": KINDS}, wait
+            )
+            return [Polled(int(update["update_id"]), json.dumps(update).encode()) for update in reply]
+        except (LookupError, TypeError, ValueError):
+            failure = Retry("unreadable")
+        except Uncertain as error:
+            failure = Retry(error.code)  # nothing was taken: what was not read comes again
         raise failure
 
+    async def aclose(self) -> None:
+        await self._api.aclose()
+        await self._files.aclose()
 
-class _Request(HTTPXRequest):
-    """python-telegram-bot's HTTP client, without its habit of logging a reply that is not JSON.
+    async def _send_text(self, chat: int, part: Part) -> Message:
+        return await self._api.ask(
+            self._api.bot.send_message(
+                chat_id=chat,
+                text=part.text,
+                reply_markup=_keyboard(part.choices),
+                protect_content=part.sensitive,
+                # A preview fetches the page and shows it on the lock screen.
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+            )
+        )
 
-    A reply to sendMessage holds the text and the person's name.
-    """
+    async def _send_file(self, chat: int, part: Part, file: File) -> Message:
+        form = form_of(file)
+        if form != "document":
+            with suppress(OtherForm):
+                return await self._api.ask(self._upload(form, chat, part, file))
+        return await self._api.ask(self._upload("document", chat, part, file))
 
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        try:
-            reply: dict[str, Any] = json.loads(payload)
-        except ValueError:
-            reply = {}
-        if not reply:
-            raise _NotTelegram("not JSON")
-        return reply
-
-
-class _NotTelegram(TelegramError):
-    """The answer is not the Bot API's: a proxy's error page, or half a reply."""
-
-
-class _TooOld(GiveUp):
-    """The tap was so long ago that Telegram does not know it any more."""
-
-
-def _send_error(error: TelegramError) -> SendError:
-    cause = error.__cause__
-    words = error.message.lower()
-    match error:
-        case RetryAfter():
-            # Seconds, or a timedelta where PTB_TIMEDELTA is set (python-telegram-bot 22.2).
-            after = error.retry_after
-            return Retry("429", after=after.total_seconds() if isinstance(after, timedelta) else float(after))
-        case Forbidden() | BadRequest() if isinstance(cause, _NotTelegram):
-            # Somebody in between refused, in words that are not Telegram's: it says nothing of the person.
-            return Retry("proxy")
-        case Forbidden():
-            return OptedOut("403") if any(gone in words for gone in _GONE) else GiveUp("403")
-        case BadRequest():
-            return _TooOld("400") if "query is too old" in words else GiveUp("400")
-        case ChatMigrated():
-            return GiveUp("400")
-        case InvalidToken():
-            # Nobody's fault but ours, and nothing was sent: wait until the token is put right.
-            return Retry("401")
-        case NetworkError() if isinstance(cause, NEVER_LEFT):
-            return Retry(type(cause).__name__)
-        case NetworkError() if words.startswith("too many requests"):
-            return Retry("429")  # from Telegram's front, which names no time
-        case NetworkError() if cause is None or isinstance(cause, _NotTelegram):
-            return Uncertain("5xx")
-    return Uncertain(type(cause or error).__name__.lstrip("_"))
+    def _upload(self, form: Form, chat: int, part: Part, file: File) -> Coroutine[Any, Any, Message]:
+        bot, content = self._api.bot, upload(file)
+        beside: dict[str, Any] = {
+            "caption": part.text or None,
+            "reply_markup": _keyboard(part.choices),
+            "protect_content": part.sensitive,
+            "read_timeout": self._upload_timeout,
+            "write_timeout": self._upload_timeout,
+        }
+        match form:
+            case "photo":
+                return bot.send_photo(chat, content, **beside)
+            case "voice":
+                return bot.send_voice(chat, content, **beside)
+        # Or Telegram would look inside and make a voice message of it after all.
+        return bot.send_document(chat, content, disable_content_type_detection=True, **beside)
 
 
 def _chat(address: str) -> int:

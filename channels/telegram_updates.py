@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from telegram import CallbackQuery, ChatMemberUpdated, Message, Update, User
 
 from channels.contract import Inbound, Incoming, Media, MediaKind, OptIn, OptOut, Unreadable
 
-KINDS: Final = ("message", "callback_query", "my_chat_member")
-"""The updates we ask for and read. An edit is not a new turn; groups and channels are not our business."""
+KINDS: Final = ("message", "edited_message", "callback_query", "my_chat_member")
+"""The updates we ask for and read. Groups, channels, other people's bots and shops are not our business."""
 
 SHAPE_ERRORS: Final = (
     ArithmeticError,
@@ -54,6 +55,8 @@ _SERVICE_FIELDS: Final = frozenset(
         "boost_added",
         "chat_background_set",
         "chat_shared",
+        "checklist_tasks_added",
+        "checklist_tasks_done",
         "connected_website",
         "forum_topic_closed",
         "forum_topic_created",
@@ -61,6 +64,8 @@ _SERVICE_FIELDS: Final = frozenset(
         "forum_topic_reopened",
         "message_auto_delete_timer_changed",
         "pinned_message",
+        "poll_option_added",
+        "poll_option_deleted",
         "refunded_payment",
         "successful_payment",
         "users_shared",
@@ -97,8 +102,9 @@ def _known_part(document: dict[str, Any]) -> dict[str, Any]:
     not cost a person the words around it.
     """
     part: dict[str, Any] = {"update_id": document["update_id"]}
-    if (message := document.get("message")) is not None:
-        part["message"] = _pick(message, _MESSAGE_FIELDS)
+    for kind in ("message", "edited_message"):
+        if (message := document.get(kind)) is not None:
+            part[kind] = _pick(message, _MESSAGE_FIELDS)
     if (query := document.get("callback_query")) is not None:
         part["callback_query"] = _pick(query, ("id", "from", "chat_instance", "data"))
         if shown := query.get("message"):
@@ -117,7 +123,9 @@ def _pick(fields: object, names: Iterable[str]) -> dict[str, Any]:
 def _happened(document: dict[str, Any], update: Update) -> list[Inbound]:
     provider_id = str(_number(update.update_id))
     if update.message:
-        return _said(provider_id, update.message, document["message"].keys())
+        return _said(provider_id, update.message, document["message"])
+    if update.edited_message:
+        return _corrected(provider_id, update.edited_message, document["edited_message"])
     if update.callback_query:
         return _tapped(provider_id, update.callback_query)
     if update.my_chat_member:
@@ -125,10 +133,10 @@ def _happened(document: dict[str, Any], update: Update) -> list[Inbound]:
     return []
 
 
-def _said(provider_id: str, message: Message, fields: Iterable[str]) -> list[Inbound]:
+def _said(provider_id: str, message: Message, fields: Mapping[str, Any]) -> list[Inbound]:
     if message.chat.type != message.chat.PRIVATE:
         return []
-    text, media, entry = _words(message.text or message.caption or ""), _media(message), None
+    text, media, entry = _words(message.text or message.caption or ""), _media(message, fields), None
     if not text and not media:
         if not _SERVICE_FIELDS.isdisjoint(fields):
             return []
@@ -146,6 +154,19 @@ def _said(provider_id: str, message: Message, fields: Iterable[str]) -> list[Inb
             entry=entry,
             language=_language(message.from_user),
         )
+    ]
+
+
+def _corrected(provider_id: str, message: Message, fields: Mapping[str, Any]) -> list[Inbound]:
+    """An edit counts for its words, in a text or a caption, with the media that they stand under.
+
+    Telegram also reports a live location that moved, every few seconds, and changes of what a bot does not
+    even see. A `/start` put in the place of something else asks for nothing.
+    """
+    return [
+        replace(said, edited=True)
+        for said in _said(provider_id, message, fields)
+        if isinstance(said, Incoming) and said.text
     ]
 
 
@@ -178,16 +199,19 @@ def _let_in_or_blocked(provider_id: str, member: ChatMemberUpdated) -> list[Inbo
     return []
 
 
-def _media(message: Message) -> tuple[Media, ...]:
+def _media(message: Message, fields: Mapping[str, Any]) -> tuple[Media, ...]:
     """At most one: Telegram sends an album as one message a picture."""
     if message.photo:
         largest = message.photo[-1]
         return (Media("image", _words(largest.file_id), "image/jpeg", _size(largest.file_size)),)
     if message.location:
         where = message.location
-        return (Media("location", f"{_degrees(where.latitude)},{_degrees(where.longitude)}"),)
+        venue = fields.get("venue")
+        title = venue.get("title") if isinstance(venue, dict) else None
+        return (Media("location", f"{_degrees(where.latitude)},{_degrees(where.longitude)}", name=_name(title)),)
     if message.contact:
-        return (Media("contact", _words(message.contact.phone_number)),)
+        who = message.contact
+        return (Media("contact", _words(who.phone_number), name=_name(who.first_name, who.last_name)),)
     for name, kind in _FILES:
         if file := getattr(message, name):
             content_type = getattr(file, "mime_type", None)
@@ -197,6 +221,7 @@ def _media(message: Message) -> tuple[Media, ...]:
                     _words(file.file_id),
                     _words(content_type) if content_type else None,
                     _size(file.file_size),
+                    _name(getattr(file, "file_name", None)),
                 ),
             )
     return ()
@@ -206,6 +231,11 @@ def _words(value: object) -> str:
     if not isinstance(value, str):
         raise Unreadable("not a string")
     return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _name(*parts: object) -> str | None:
+    """A name from what there is of it. It is decoration: one of an odd shape does not cost the rest."""
+    return " ".join(_words(part) for part in parts if part and isinstance(part, str)) or None
 
 
 def _number(value: object) -> int:

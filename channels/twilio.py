@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import math
+import json
 import re
-import unicodedata
-from typing import ClassVar, Final
+from datetime import datetime
+from typing import Any, ClassVar, Final
 
+from channels import twilio_sent
 from channels.contract import (
-    DeliveryStatus,
+    Fetched,
+    File,
+    GiveUp,
     Inbound,
     Incoming,
     Limits,
     Media,
-    MediaKind,
     OptIn,
     OptOut,
     Part,
     RawRequest,
     Receipt,
-    StatusReport,
+    Template,
     Unreadable,
 )
-from channels.twilio_api import TwilioApi
-from channels.twilio_errors import failed_status
-from channels.twilio_signature import Form, TwilioSignature, read_form
-
-_MAX_MEDIA: Final = 10
-"""Attachments in one message, at most (Twilio's guide to media messages)."""
+from channels.twilio_api import API_URL, TwilioApi
+from channels.twilio_draft import unfit
+from channels.twilio_inbound import bare, callback_url, media, reports
+from channels.twilio_media import TwilioMedia
+from channels.twilio_signature import TwilioSignature, read_form
 
 _E164: Final = re.compile(r"\+[1-9][0-9]{4,14}")
 
@@ -35,23 +36,9 @@ _WHATSAPP_USER_ID: Final = re.compile(r"[A-Z]{2}(\.ENT)?\.[A-Za-z0-9]{1,128}")
 """Meta's business-scoped user id, `US.13491208655302741918`. Since 2026 it stands where the number was
 for people who hide their number behind a username, and it is answered like a number."""
 
-_OPT_IN_WORDS: Final = frozenset({"start", "unstop"})
+_SID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
-_STATUS: Final[dict[str, DeliveryStatus | None]] = {
-    "accepted": None,
-    "scheduled": None,
-    "queued": None,
-    "sending": None,
-    "receiving": None,
-    "received": None,
-    "sent": "sent",
-    "delivered": "delivered",
-    "read": "read",
-    "undelivered": "failed",
-    "failed": "failed",
-    "canceled": "failed",
-}
-"""Twilio's words for what became of a message. `None`: on its way, which we knew."""
+_OPT_IN_WORDS: Final = frozenset({"start", "unstop"})
 
 
 class _TwilioChannel:
@@ -68,18 +55,20 @@ class _TwilioChannel:
         account_sid: str,
         auth_token: str,
         sender: str,
-        api_url: str = "https://api.twilio.com",
+        api_url: str = API_URL,
         status_url: str | None = None,
         *,
         read_timeout: float = 15.0,
     ) -> None:
         self._signature = TwilioSignature(auth_token)
         self._api = TwilioApi(account_sid, auth_token, api_url, read_timeout)
-        self._fixed_fields = {"messaging_service_sid" if sender.startswith("MG") else "from_": sender}
-        if "from_" in self._fixed_fields:
-            self._fixed_fields["from_"] = self.prefix + sender.removeprefix(self.prefix)
-        if status_url:
-            self._fixed_fields["status_callback"] = status_url
+        self._media = TwilioMedia(account_sid, auth_token, api_url, read_timeout)
+        self._sender = (
+            {"messaging_service_sid": sender}
+            if sender.startswith("MG")
+            else {"from_": self.prefix + sender.removeprefix(self.prefix)}
+        )
+        self._status_url = status_url
 
     def verify(self, request: RawRequest) -> None:
         self._signature.verify(request)
@@ -92,37 +81,63 @@ class _TwilioChannel:
         if form.first("MessageStatus") not in (None, "received", "receiving"):
             # A delivery report at the address for messages: its From is our own number, and answering
             # it would be talking to ourselves.
-            return _reports(form)
+            return reports(form, request.url)
         provider_id, sender = form.first("MessageSid"), form.first("From")
         if not provider_id or not sender:
             raise Unreadable("no MessageSid or no From")
         address = self._address(sender)
-        text = form.first("Body") or ""
+        # Advanced Opt-Out names what Twilio did by itself. It answers HELP too, but that stays a person's
+        # word: whoever writes it wants more than an automatic line.
         match form.first("OptOutType"):
             case "STOP":
                 return [OptOut(address, provider_id)]
             case "START":
                 return [OptIn(address, provider_id)]
-        word = _bare(text)
-        if word in self.opt_out_words:
-            return [OptOut(address, provider_id)]
-        if word in _OPT_IN_WORDS:
-            return [OptIn(address, provider_id)]
         tap = form.first("ButtonPayload") or form.first("ListId")
-        return [Incoming(address, provider_id, text=text, tap=tap, media=_media(form))]
+        text = form.first("Body") or ""
+        if tap:
+            text = text or form.first("ButtonText") or form.first("ListTitle") or ""
+        elif (word := bare(text)) in self.opt_out_words:
+            return [OptOut(address, provider_id)]
+        elif word in _OPT_IN_WORDS:
+            return [OptIn(address, provider_id)]
+        return [Incoming(address, provider_id, text=text, tap=tap, media=media(form))]
 
     def parse_status(self, request: RawRequest) -> list[Inbound]:
         """The report in a status callback; [] while the message is on its way. Raises `Unreadable`."""
-        return _reports(read_form(request))
+        return reports(read_form(request), request.url)
 
     async def send(self, address: str, part: Part) -> Receipt:
         """`Receipt.provider_id` is the message SID. Choices stand in the text (`limits.choices` is 0)."""
-        return await self._api.create_message(to=self.prefix + address, body=part.text, **self._fixed_fields)
+        fields = self._content(part) | self._sender
+        if self._status_url:
+            fields["status_callback"] = callback_url(self._status_url, part.reference)
+        return await self._api.create_message(to=self.prefix + address, **fields)
+
+    async def find(self, address: str, part: Part, since: datetime) -> Receipt | None:
+        """As `contract.Finds` has it, among the last fifty messages to this person."""
+        sent = await twilio_sent.find(self._api, self.prefix + address, self._sender, part, since)
+        return Receipt(sent.sid) if sent else None
+
+    async def fetch(self, media: Media, most: int) -> Fetched:
+        """As `contract.Fetches` has it."""
+        return await self._media.fetch(media, most)
+
+    async def forget(self, provider_id: str) -> None:
+        """As `contract.Forgets` has it; media go with their message. `Retry` while it is still on its way."""
+        if not _SID.fullmatch(provider_id):
+            raise GiveUp("sid")
+        await self._api.gone(lambda client: client.messages(provider_id).delete_async())
 
     async def aclose(self) -> None:
         await self._api.aclose()
+        await self._media.aclose()
 
     def _address(self, sender: str) -> str:
+        raise NotImplementedError
+
+    def _content(self, part: Part) -> dict[str, Any]:
+        """What is said, in the SDK's words. Raises `GiveUp`."""
         raise NotImplementedError
 
 
@@ -134,7 +149,11 @@ class TwilioSms(_TwilioChannel):
     # characters (160 less the 7 that number the segment); ten of them, 1530, is the longest message
     # below 1600 that ends on a whole segment. In UCS-2, 67 a segment, the core must stop far earlier.
     # An emoji is two UCS-2 units on the wire, so units are what is counted.
-    limits = Limits(length=1530, choices=0, utf16=True)
+    # Twilio passes on 10 messages a second from one number to most countries, 1 to the United States and
+    # Canada, and keeps the rest in a queue of its own: what is sent faster waits there, where an urgent
+    # message cannot overtake it. One a second to one person stays below the 30 in 30 seconds after which
+    # it takes us for a runaway (14107).
+    limits = Limits(length=1530, choices=0, utf16=True, per_second=10.0, per_chat=1.0)
     prefix = ""
     # Twilio's own list: it stops all sending to this number by itself, whatever we do.
     opt_out_words = frozenset({"stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"})
@@ -145,14 +164,31 @@ class TwilioSms(_TwilioChannel):
         # A name or a short code: a company's advertising, no person who could be answered.
         raise Unreadable("From is not a number")
 
+    def _content(self, part: Part) -> dict[str, Any]:
+        """Text alone: pictures go by MMS, which exists in the United States and Canada only."""
+        if part.file is not None:
+            raise GiveUp("file")
+        return {"body": part.text}
+
 
 class TwilioWhatsApp(_TwilioChannel):
-    """WhatsApp. Buttons need Content templates, so choices are numbered lines."""
+    """WhatsApp. Buttons need a template (`Part.template`); without one, choices are numbered lines."""
 
     name = "whatsapp"
     # 1600 is Twilio's limit on Body (21617), below WhatsApp's own 4096. Free text may be sent for 24
-    # hours after the person's last message (63016).
-    limits = Limits(length=1600, choices=0, utf16=True, session_hours=24)
+    # hours after the person's last message (63016). 80 a second is what one sender may (Twilio's WhatsApp
+    # FAQ). To one person WhatsApp allows one in six seconds on average and 45 at once on credit (63018):
+    # no conversation keeps up one a second for long enough to use that up.
+    limits = Limits(
+        length=1600,
+        choices=0,
+        utf16=True,
+        session_hours=24,
+        per_second=80.0,
+        per_chat=1.0,
+        files=frozenset({"image", "voice", "document"}),
+        caption=1024,
+    )
     prefix = "whatsapp:"
     # Shorter than for SMS: here nobody but us acts on these words, and STOP, END, QUIT or CANCEL is also
     # what a person says to end the bot's questions. They stay text, for the dialogue to understand.
@@ -164,62 +200,27 @@ class TwilioWhatsApp(_TwilioChannel):
             return user
         raise Unreadable("From is not a WhatsApp address")
 
-
-def _reports(form: Form) -> list[Inbound]:
-    provider_id = form.first("MessageSid") or form.first("SmsSid")
-    word = form.first("MessageStatus") or form.first("SmsStatus")
-    if not provider_id or word not in _STATUS:
-        raise Unreadable("no status that we know")
-    status = _STATUS[word]
-    if status is None:
-        return []
-    error = form.first("ErrorCode")
-    if error and not re.fullmatch(r"[0-9]{1,6}", error):
-        error = None
-    return [StatusReport(provider_id, failed_status(error) if status == "failed" else status, error)]
+    def _content(self, part: Part) -> dict[str, Any]:
+        if part.file is not None:
+            return _file(part.file, part.text)
+        if part.template is not None:
+            return _template(part.template)
+        return {"body": part.text}
 
 
-def _bare(text: str) -> str:
-    """A text as a word to compare: full-width letters made plain, invisible characters and case removed."""
-    plain = unicodedata.normalize("NFKC", text)
-    return "".join(c for c in plain if unicodedata.category(c) != "Cf").strip().casefold()
+def _file(file: File, text: str) -> dict[str, Any]:
+    """Twilio fetches it from its address, and takes the name that stands there in Content-Disposition."""
+    if not file.url:
+        raise GiveUp("no address")
+    if text and file.kind != "image":
+        # Twilio "does not support setting a filename or caption for documents", and WhatsApp has no caption
+        # for voice: the text would be lost on its way, and nobody told.
+        raise GiveUp("caption")
+    return {"media_url": [file.url]} | ({"body": text} if text else {})
 
 
-def _media(form: Form) -> tuple[Media, ...]:
-    media: list[Media] = []
-    for number in range(_MAX_MEDIA):
-        reference = form.first(f"MediaUrl{number}")
-        if not reference:
-            break
-        content_type = form.first(f"MediaContentType{number}")
-        media.append(Media(_kind(content_type), reference, content_type))
-    latitude, longitude = form.first("Latitude"), form.first("Longitude")
-    if latitude and longitude:
-        media.append(_location(latitude, longitude))
-    return tuple(media)
-
-
-def _kind(content_type: str | None) -> MediaKind:
-    """By the MIME type that the provider names. A contact card is a document here: its number is inside."""
-    match (content_type or "").lower().partition(";")[0].partition("/"):
-        case "image", _, "webp":
-            return "sticker"
-        case "image", _, _:
-            return "image"
-        case "audio", _, _:
-            return "voice"
-        case "video", _, _:
-            return "video"
-        case (("application" | "text"), _, _):
-            return "document"
-    return "other"
-
-
-def _location(latitude: str, longitude: str) -> Media:
-    try:
-        where = float(latitude), float(longitude)
-    except ValueError:
-        return Media("other", "")
-    if not all(map(math.isfinite, where)):
-        return Media("other", "")
-    return Media("location", f"{where[0]},{where[1]}")
+def _template(template: Template) -> dict[str, Any]:
+    values = dict(template.variables)
+    if any(map(unfit, values.values())):
+        raise GiveUp("21656")
+    return {"content_sid": template.provider_id} | ({"content_variables": json.dumps(values)} if values else {})

@@ -1,8 +1,9 @@
-"""Acceptance 26 at the edge: whatever arrives, parse answers or says `Unreadable`, and nothing else."""
+"""Whatever arrives at the edge, parse answers or says `Unreadable`, and nothing else."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -21,10 +22,10 @@ from channels.contract import (
     Unreadable,
 )
 from channels.telegram import Telegram
-from channels.telegram_updates import _FILES, _MESSAGE_FIELDS
+from channels.telegram_updates import _FILES, _MESSAGE_FIELDS, KINDS
 from channels.twilio import TwilioSms, TwilioWhatsApp
-from tests.providers.telegram import member, message, tap
-from tests.providers.twilio import sms, status_callback, whatsapp
+from tests.providers.telegram import edited, member, message, tap
+from tests.providers.twilio import button, list_item, sms, status_callback, whatsapp
 
 TELEGRAM = Telegram("1:AA", "secret")
 SMS = TwilioSms("AC1", "token", "+48732000001")
@@ -39,13 +40,19 @@ FILE: dict[str, Any] = {
     "duration": 3,
 }
 FILE |= {"width": 9, "height": 9, "length": 9, "is_animated": False, "is_video": False, "type": "regular"}
+NAMED_FILE = FILE | {"file_name": "a.pdf"}
+WHERE = {"latitude": 1.5, "longitude": 2}
 
 UPDATES: list[dict[str, Any]] = [
     {"update_id": 1, "message": message(55, text="/start abc")},
     {"update_id": 1, "message": message(55, caption="c", photo=[FILE])},
-    {"update_id": 1, "message": message(55, location={"latitude": 1.5, "longitude": 2})},
-    {"update_id": 1, "message": message(55, contact={"phone_number": "+1", "first_name": "A"})},
-    *({"update_id": 1, "message": message(55, **dict[str, Any]({name: FILE}))} for name, _ in _FILES),
+    {"update_id": 1, "message": message(55, location=WHERE)},
+    {"update_id": 1, "message": message(55, location=WHERE, venue={"location": WHERE, "title": "a", "address": "b"})},
+    {"update_id": 1, "message": message(55, contact={"phone_number": "+1", "first_name": "A", "last_name": "B"})},
+    {"update_id": 1, "edited_message": edited(55, text="what it says now")},
+    {"update_id": 1, "edited_message": edited(55, caption="c", document=NAMED_FILE)},
+    {"update_id": 1, "edited_message": edited(55, location=WHERE)},
+    *({"update_id": 1, "message": message(55, **dict[str, Any]({name: NAMED_FILE}))} for name, _ in _FILES),
     {"update_id": 1, "message": message(55, dice={"value": 1})},
     {"update_id": 1, "callback_query": tap(55, "c:1", "t")},
     {"update_id": 1, "my_chat_member": member(55, "member", "kicked")},
@@ -56,10 +63,26 @@ FORMS: list[dict[str, str]] = [
     sms("+380501234567", "hi", "SM1"),
     sms("+380501234567", None, "SM1", MediaUrl0="https://x/1", MediaContentType0="image/png"),
     whatsapp("+380501234567", "hi", "SM1", Latitude="1", Longitude="2", ButtonPayload="c"),
+    button("+380501234567", "Yes", "c123:0", "SM1"),
+    list_item("+380501234567", "Yes", "c123:0", "SM1"),
     status_callback("SM1", "failed", "30003"),
 ]
 
-names = st.sampled_from([*_MESSAGE_FIELDS, "id", "type", "status", "file_id", "until_date", "language_code"])
+names = st.sampled_from(
+    [
+        *_MESSAGE_FIELDS,
+        "id",
+        "type",
+        "status",
+        "file_id",
+        "until_date",
+        "language_code",
+        "venue",
+        "title",
+        "file_name",
+        "first_name",
+    ]
+)
 text = st.text(st.characters(), max_size=20)  # any code point, lone surrogates too
 scalars = (
     st.none()
@@ -117,12 +140,17 @@ def damaged_forms(draw: st.DrawFn) -> bytes:
     return urlencode(fields, errors="surrogatepass").encode()
 
 
-def check(read: Callable[[RawRequest], list[Inbound]], body: bytes, headers: dict[str, str]) -> None:
+URL = "https://wayline.example/webhooks"
+
+
+def check(
+    read: Callable[[RawRequest], list[Inbound]], body: bytes, headers: dict[str, str], url: str = URL
+) -> None:
     """Runs `read`; whatever it lets through must be fit to store."""
     unreadable: Unreadable | None = None
     happened: list[Inbound] = []
     try:
-        happened = read(RawRequest("POST", "https://wayline.example/webhooks", headers, body))
+        happened = read(RawRequest("POST", url, headers, body))
     except Unreadable as error:
         unreadable = error
     if unreadable:
@@ -138,13 +166,15 @@ def check(read: Callable[[RawRequest], list[Inbound]], body: bytes, headers: dic
             assert one.address.isascii()
         if isinstance(one, Incoming):
             strings = [one.text, one.tap, one.tap_id, one.entry, one.language, one.provider_id]
-            strings += [string for media in one.media for string in (media.reference, media.content_type)]
+            strings += [string for media in one.media for string in (media.reference, media.content_type, media.name)]
             for string in strings:
                 assert string is None or isinstance(string, str)
                 (string or "").encode()  # UTF-8 can carry it, so the database can
             assert all(isinstance(media.size, int | None) for media in one.media)
+            assert one.text or not one.edited, "an edit of nothing anybody reads"
         if isinstance(one, StatusReport):
             assert one.error is None or one.error.isdigit()
+            assert re.fullmatch("[0-9a-z]{0,40}", one.reference)
 
 
 @settings(max_examples=1500)
@@ -154,10 +184,7 @@ def test_a_damaged_update_is_read_or_unreadable(body: bytes) -> None:
 
 
 @settings(max_examples=300)
-@given(
-    values
-    | st.dictionaries(st.sampled_from(["update_id", "message", "callback_query", "my_chat_member"]), values)
-)
+@given(values | st.dictionaries(st.sampled_from(["update_id", *KINDS]), values))
 def test_any_json_is_read_or_unreadable(value: Any) -> None:
     check(TELEGRAM.parse, json.dumps(value).encode(), {"content-type": "application/json"})
 
@@ -177,6 +204,13 @@ def test_a_damaged_form_is_read_or_unreadable(body: bytes) -> None:
     for channel in (SMS, WHATSAPP):
         check(channel.parse, body, FORM)
         check(channel.parse_status, body, FORM)
+
+
+@settings(max_examples=500)
+@given(damaged_forms(), text.map(f"{URL}?part=".__add__) | text.map(URL.__add__) | text)
+def test_a_report_at_any_url_is_read_or_unreadable(body: bytes, url: str) -> None:
+    for channel in (SMS, WHATSAPP):
+        check(channel.parse_status, body, FORM, url)
 
 
 @settings(max_examples=300)

@@ -9,7 +9,7 @@ import pytest
 
 from channels.contract import Inbound, Incoming, Media, OptIn, OptOut, RawRequest, Unreadable
 from channels.telegram import Telegram
-from tests.providers.telegram import member, message, tap, update
+from tests.providers.telegram import edited, member, message, tap, update
 
 OLENA = 5501234567
 TELEGRAM = Telegram("1234567:AAbb", "webhook-secret")
@@ -85,18 +85,30 @@ FILE = {"file_id": "AgAC-1", "file_unique_id": "u1", "file_size": 4096}
             Media("voice", "AgAC-1", "audio/ogg", 4096),
         ),
         (
-            {"audio": {**FILE, "duration": 3, "mime_type": "audio/mpeg"}},
-            Media("voice", "AgAC-1", "audio/mpeg", 4096),
+            {"audio": {**FILE, "duration": 3, "mime_type": "audio/mpeg", "file_name": "call.mp3"}},
+            Media("voice", "AgAC-1", "audio/mpeg", 4096, "call.mp3"),
         ),
         (
-            {"video": {**FILE, "width": 9, "height": 9, "duration": 3, "mime_type": "video/mp4"}},
-            Media("video", "AgAC-1", "video/mp4", 4096),
+            {
+                "video": {
+                    **FILE,
+                    "width": 9,
+                    "height": 9,
+                    "duration": 3,
+                    "mime_type": "video/mp4",
+                    "file_name": "yard.mp4",
+                }
+            },
+            Media("video", "AgAC-1", "video/mp4", 4096, "yard.mp4"),
         ),
         ({"video_note": {**FILE, "length": 9, "duration": 3}}, Media("video", "AgAC-1", None, 4096)),
         (
             {"document": {**FILE, "mime_type": "application/pdf", "file_name": "passport.pdf"}},
-            Media("document", "AgAC-1", "application/pdf", 4096),
+            Media("document", "AgAC-1", "application/pdf", 4096, "passport.pdf"),
         ),
+        ({"document": {**FILE, "file_name": ""}}, Media("document", "AgAC-1", None, 4096)),
+        ({"document": {**FILE, "file_name": ["x"]}}, Media("document", "AgAC-1", None, 4096)),
+        ({"document": {**FILE, "file_name": "a\ud83d.pdf"}}, Media("document", "AgAC-1", None, 4096, "a\ufffd.pdf")),
         (
             {
                 "animation": {**FILE, "width": 9, "height": 9, "duration": 3, "mime_type": "video/mp4"},
@@ -119,8 +131,35 @@ FILE = {"file_id": "AgAC-1", "file_unique_id": "u1", "file_size": 4096}
         ),
         ({"location": {"latitude": 50.45, "longitude": 30.523}}, Media("location", "50.45,30.523")),
         (
+            {
+                "venue": {
+                    "location": {"latitude": 50.45, "longitude": 30.523},
+                    "title": "Hotel Ukraina",
+                    "address": "a street",
+                },
+                "location": {"latitude": 50.45, "longitude": 30.523},
+            },
+            Media("location", "50.45,30.523", name="Hotel Ukraina"),
+        ),
+        (
+            {"venue": {"title": 7}, "location": {"latitude": 50.45, "longitude": 30.523}},
+            Media("location", "50.45,30.523"),
+        ),
+        (
             {"contact": {"phone_number": "+380501234567", "first_name": "Brother"}},
-            Media("contact", "+380501234567"),
+            Media("contact", "+380501234567", name="Brother"),
+        ),
+        (
+            {
+                "contact": {
+                    "phone_number": "+380501234567",
+                    "first_name": "The",
+                    "last_name": "Driver",
+                    "user_id": 7,
+                    "vcard": "BEGIN:VCARD\nTEL:+1\nEND:VCARD",
+                }
+            },
+            Media("contact", "+380501234567", name="The Driver"),
         ),
         ({"dice": {"emoji": "🎲", "value": 4}}, Media("other", "")),
         ({"story": {"chat": {"id": 1, "type": "channel"}, "id": 3}}, Media("other", "")),
@@ -137,6 +176,23 @@ def test_a_caption_is_text() -> None:
     assert said(photo=photo, caption="my boss") == incoming(
         text="my boss", media=(Media("image", "AgAC-1", "image/jpeg", 4096),)
     )
+
+
+def test_an_edit_is_what_the_message_says_now() -> None:
+    assert parse(update(41, edited_message=edited(OLENA, text="bus 7, not 6"))) == incoming(
+        text="bus 7, not 6", edited=True
+    )
+
+
+def test_an_edited_caption_comes_with_what_it_stands_under() -> None:
+    document = {**FILE, "mime_type": "application/pdf", "file_name": "contract.pdf"}
+    assert parse(update(41, edited_message=edited(OLENA, document=document, caption="mine"))) == incoming(
+        text="mine", media=(Media("document", "AgAC-1", "application/pdf", 4096, "contract.pdf"),), edited=True
+    )
+
+
+def test_an_edit_without_its_date_still_counts() -> None:
+    assert parse(update(41, edited_message=message(OLENA, text="bus 7"))) == incoming(text="bus 7", edited=True)
 
 
 def test_a_tap_is_the_token_and_can_be_answered() -> None:
@@ -164,7 +220,12 @@ GROUP = -1001234567890
 @pytest.mark.parametrize(
     "happened",
     [
-        {"edited_message": message(OLENA, text="edited")},
+        {"edited_message": edited(GROUP, "supergroup", text="edited in a group")},
+        {"edited_message": edited(OLENA, location={"latitude": 50.45, "longitude": 30.5, "live_period": 900})},
+        {"edited_message": edited(OLENA, photo=[{**FILE, "width": 9, "height": 9}])},
+        {"edited_message": edited(OLENA, text="/start bus-Lviv_7")},
+        {"edited_message": edited(OLENA, dice={"emoji": "🎲", "value": 4})},
+        {"edited_message": edited(OLENA, text="")},
         {"channel_post": message(GROUP, "channel", text="post")},
         {"edited_channel_post": message(GROUP, "channel", text="post")},
         {"business_message": message(OLENA, text="to somebody's business")},
@@ -172,6 +233,8 @@ GROUP = -1001234567890
         {"message": message(GROUP, "group", text="/start abc")},
         {"message": message(OLENA, pinned_message=message(OLENA, text="old"))},
         {"message": message(OLENA, message_auto_delete_timer_changed={"message_auto_delete_time": 86400})},
+        {"message": message(OLENA, checklist_tasks_done={"marked_as_done_task_ids": [1]})},
+        {"message": message(OLENA, poll_option_added={"option_text": "?"})},
         {"callback_query": tap(GROUP, "c:9f2", "tap-7", "supergroup")},
         {"callback_query": {**tap(OLENA, "", "tap-7"), "data": None, "game_short_name": "chess"}},
         {"my_chat_member": member(GROUP, "member", "kicked", "group")},
@@ -233,6 +296,8 @@ IMPOSSIBLE = {
     "an infinite id": b'{"update_id": 1e400}',
     "a list for a message": b'{"update_id": 41, "message": []}',
     "an empty message": b'{"update_id": 41, "message": {}}',
+    "an empty edit": b'{"update_id": 41, "edited_message": {}}',
+    "an edit of nothing": b'{"update_id": 41, "edited_message": 7}',
     "a string for a message": b'{"update_id": 41, "message": "hi"}',
     "no chat": without("chat"),
     "no date": without("date"),

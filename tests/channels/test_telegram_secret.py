@@ -1,4 +1,4 @@
-"""Acceptance 24, Telegram: only the exact secret gets in."""
+"""Only the exact secret of the webhook gets in."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import traceback
 from collections.abc import Callable
 
@@ -10,19 +11,21 @@ import httpx
 import pytest
 from telegram.error import NetworkError, TelegramError, TimedOut
 
-from channels import telegram as channel_module
 from channels.contract import (
     Channel,
     Choice,
+    Fetches,
     GiveUp,
     OptedOut,
     Part,
     Receipt,
     Retry,
     SendError,
+    Types,
     Uncertain,
 )
 from channels.telegram import Telegram
+from channels.telegram_errors import send_error
 from tests.providers.server import Answer, Fault, broken_after_taking, error_page, hang_up, slow
 from tests.providers.telegram import SentMessage, TelegramServer, bad_request, forbidden, too_many_requests
 
@@ -36,6 +39,9 @@ PLANTED = "my name is Planted Sentence"
 async def test_it_is_a_channel(telegram: Telegram) -> None:
     channel: Channel = telegram
     assert (channel.name, channel.limits.length, channel.limits.utf16) == ("telegram", 4096, True)
+    assert (channel.limits.per_second, channel.limits.per_chat) == (25, 1)
+    assert isinstance(channel, Fetches)
+    assert isinstance(channel, Types)
 
 
 async def test_text_arrives_literally_without_preview(
@@ -82,16 +88,39 @@ async def test_one_long_choice_gives_each_its_row(
 
 NOT_JSON = Answer(200, f'{{"ok": true, "result": {{"text": "{PLANTED}"', "application/json")
 
+
+def refusal(status: int, description: str) -> Fault:
+    return Fault(Answer.json(status, {"ok": False, "error_code": status, "description": description}))
+
+
 FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     # what goes wrong: (fault, what to do, whether the person got the message)
     "rate limit": (too_many_requests(7), Retry("429", after=7.0), False),
+    "rate limit of the whole bot": (too_many_requests(3000), Retry("429", after=3000.0), False),
+    "rate limit of no time": (too_many_requests(0), Retry("429"), False),
     "rate limit that names no time": (error_page(429), Retry("429"), False),
     "blocked": (forbidden("bot was blocked by the user"), OptedOut("403"), False),
     "deactivated": (forbidden("user is deactivated"), OptedOut("403"), False),
     "never started": (forbidden("bot can't initiate conversation with a user"), GiveUp("403"), False),
-    "a proxy's 403": (error_page(403), Retry("proxy"), False),
-    "a proxy's 400": (error_page(400), Retry("proxy"), False),
+    "another bot": (forbidden("bots can't send messages to bots"), GiveUp("403"), False),
+    "a forbidding of next year": (forbidden("bot can't send messages to the user"), GiveUp("403"), False),
+    **{f"a proxy's {status}": (error_page(status), Retry("proxy"), False) for status in (302, 400, 401, 403, 404, 407)},
+    "a proxy's JSON": (Fault(Answer.json(403, {"message": "Forbidden"})), Retry("proxy"), False),
     "chat not found": (bad_request("chat not found"), GiveUp("400"), False),
+    "too long": (bad_request("message is too long"), GiveUp("400"), False),
+    "a token of a button too long": (bad_request("BUTTON_DATA_INVALID"), GiveUp("400"), False),
+    "token revoked": (refusal(401, "Unauthorized"), Retry("401"), False),
+    "token of the wrong shape": (refusal(404, "Not Found"), Retry("401"), False),
+    "request too large": (refusal(413, "Request Entity Too Large"), GiveUp("too large"), False),
+    "request too large for the front": (error_page(413), GiveUp("too large"), False),
+    "a refusal without a class": (refusal(406, "Not Acceptable"), GiveUp("406"), False),
+    "chat moved": (
+        Fault(Answer.json(400, {"ok": False, "description": "?", "parameters": {"migrate_to_chat_id": -100}})),
+        GiveUp("400"),
+        False,
+    ),
+    "server restarts": (refusal(500, "Internal Server Error: restart"), Uncertain("5xx"), False),
+    "gateway 504": (error_page(504), Uncertain("5xx"), False),
     "server 500": (
         Fault(Answer.json(500, {"ok": False, "description": "Internal"})),
         Uncertain("5xx"),
@@ -108,10 +137,17 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     ),
     "reply of another kind": (
         Fault(Answer.json(200, [PLANTED]), processed=True),
-        Uncertain("unreadable"),
+        Uncertain("NotTelegram"),
         True,
     ),
-    "error of another kind": (Fault(Answer.json(500, [PLANTED])), Uncertain("unreadable"), False),
+    "reply without an end": (Fault(Answer(200, "[" * 100_000), processed=True), Uncertain("NotTelegram"), True),
+    "error of another kind": (Fault(Answer.json(500, [PLANTED])), Uncertain("5xx"), False),
+    "error without words": (Fault(Answer.json(400, {"ok": False})), GiveUp("400"), False),
+    "error of strange words": (
+        Fault(Answer.json(400, {"ok": False, "description": 7})),
+        Uncertain("unreadable"),
+        False,
+    ),
 }
 
 
@@ -154,6 +190,19 @@ def closed_port() -> int:
         return port
 
 
+async def test_half_a_surrogate_pair_is_not_sent(telegram: Telegram, telegram_server: TelegramServer) -> None:
+    with pytest.raises(GiveUp, match="encoding"):
+        await telegram.send(OLENA, Part("half \ud83d"))
+    assert telegram_server.calls == []
+
+
+async def test_a_token_that_makes_no_address_waits_to_be_put_right() -> None:
+    telegram = Telegram("12\x0034:AA", "webhook-secret", f"http://127.0.0.1:{closed_port()}")
+    with pytest.raises(Retry, match="InvalidURL"):
+        await telegram.send(OLENA, Part("hi"))
+    await telegram.aclose()
+
+
 async def test_no_connection_is_retried() -> None:
     telegram = Telegram("1:AA", "webhook-secret", f"http://127.0.0.1:{closed_port()}")
     with pytest.raises(Retry, match="ConnectError"):
@@ -168,6 +217,7 @@ async def test_no_connection_is_retried() -> None:
         (httpx.ConnectTimeout, Retry),
         (httpx.PoolTimeout, Retry),
         (httpx.ProxyError, Retry),
+        (httpx.InvalidURL, Retry),
         (httpx.ReadTimeout, Uncertain),
         (httpx.WriteTimeout, Uncertain),
         (httpx.ReadError, Uncertain),
@@ -176,12 +226,12 @@ async def test_no_connection_is_retried() -> None:
     ],
 )
 def test_only_a_connection_that_never_stood_is_safe_to_repeat(
-    cause: Callable[[str], httpx.HTTPError], kind: type[SendError]
+    cause: Callable[[str], Exception], kind: type[SendError]
 ) -> None:
     wrapped: list[TelegramError] = [TimedOut(), NetworkError("")]
     for error in wrapped:
         error.__cause__ = cause("")
-        assert type(channel_module._send_error(error)) is kind
+        assert type(send_error(error)) is kind
 
 
 @pytest.mark.parametrize("address", ["@durov", "", "x", "12.5"])
@@ -236,31 +286,25 @@ async def test_failing_to_show_typing_is_never_fatal(
     assert await telegram.send(OLENA, Part("the message after it"))
 
 
-async def test_the_webhook_asks_for_what_we_read_and_keeps_what_waits(
-    telegram: Telegram, telegram_server: TelegramServer
-) -> None:
-    await telegram.set_webhook("https://wayline.example/webhooks/telegram")
-    webhook = telegram_server.webhook
-    assert webhook["url"] == "https://wayline.example/webhooks/telegram"
-    assert webhook["allowed_updates"] == ["message", "callback_query", "my_chat_member"]
-    assert webhook["secret_token"] == "webhook-secret"
-    assert 1 <= webhook["max_connections"] <= 100
-    assert webhook["drop_pending_updates"] == "false"
+async def test_typing_at_nobody_is_never_fatal(telegram: Telegram) -> None:
+    await telegram.typing("@durov")
+    await telegram.typing("")
 
 
-async def test_a_refused_webhook_is_told(telegram: Telegram, telegram_server: TelegramServer) -> None:
-    telegram_server.fail_next(bad_request("bad webhook: Failed to resolve host"))
-    with pytest.raises(GiveUp, match="400"):
-        await telegram.set_webhook("https://nowhere.example/webhooks/telegram")
+async def test_typing_without_a_network_is_never_fatal() -> None:
+    telegram = Telegram("1:AA", "webhook-secret", f"http://127.0.0.1:{closed_port()}")
+    await telegram.typing(OLENA)
+    await telegram.aclose()
 
 
-async def test_the_webhook_on_record_is_shown(telegram: Telegram) -> None:
-    await telegram.set_webhook("https://wayline.example/webhooks/telegram")
-    info = await telegram.webhook_info()
-    assert (info.url, info.pending) == ("https://wayline.example/webhooks/telegram", 3)
-    assert info.last_error == "Wrong response from the webhook: 503 Service Unavailable"
-    assert info.last_error_at is not None
-    assert info.last_error_at.timestamp() == 1760000000
+async def test_typing_waits_for_nobody_long(telegram_server: TelegramServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("channels.telegram._TYPING_SECONDS", 0.1)
+    telegram = Telegram(telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=30)
+    telegram_server.fail_next(slow(3))
+    started = time.monotonic()
+    await telegram.typing(OLENA)
+    assert time.monotonic() - started < 2
+    await telegram.aclose()
 
 
 async def test_it_starts_with_the_first_message_and_again_after_closing(

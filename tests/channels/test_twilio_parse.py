@@ -9,18 +9,16 @@ from urllib.parse import urlencode
 import pytest
 
 from channels.contract import (
-    DeliveryStatus,
     Inbound,
     Incoming,
     Media,
     OptIn,
     OptOut,
     RawRequest,
-    StatusReport,
     Unreadable,
 )
 from channels.twilio import TwilioSms, TwilioWhatsApp
-from tests.providers.twilio import sms, status_callback, whatsapp
+from tests.providers.twilio import button, list_item, picture, sms, whatsapp
 
 SMS = TwilioSms("AC1", "token", "+48732000001")
 WHATSAPP = TwilioWhatsApp("AC1", "token", "+48732000002")
@@ -84,10 +82,8 @@ def test_a_message_without_body_is_a_message() -> None:
     ],
 )
 def test_media_is_told_by_its_type(content_type: str | None, kind: str) -> None:
-    fields = {"NumMedia": "1", "MediaUrl0": MEDIA} | (
-        {"MediaContentType0": content_type} if content_type else {}
-    )
-    assert by_whatsapp(None, **fields) == [
+    fields = picture(whatsapp(OLENA, None, SID), MEDIA, content_type=content_type or "")
+    assert WHATSAPP.parse(form(fields)) == [
         Incoming(OLENA, SID, media=(Media(kind, MEDIA, content_type),))  # type: ignore[arg-type]  # a table of str
     ]
 
@@ -115,19 +111,32 @@ def test_a_place_is_media(latitude: str, longitude: str, media: Media) -> None:
     assert by_whatsapp(None, Latitude=latitude, Longitude=longitude) == [Incoming(OLENA, SID, media=(media,))]
 
 
-def test_a_tap_is_the_token_with_the_words_of_the_button() -> None:
-    assert by_whatsapp("Yes", ButtonText="Yes", ButtonPayload="c:9f2") == [
-        Incoming(OLENA, SID, text="Yes", tap="c:9f2")
-    ]
-    assert by_whatsapp("Polish", ListId="c:pl", ListTitle="Polish") == [
-        Incoming(OLENA, SID, text="Polish", tap="c:pl")
+@pytest.mark.parametrize(
+    "fields",
+    [
+        button(OLENA, "Yes", "c123:0", SID),
+        button(OLENA, "Yes", "c123:0", SID, approved=True),
+        list_item(OLENA, "Yes", "c123:0", SID),
+    ],
+    ids=["in the 24 hours", "of an approved template", "from a list"],
+)
+def test_a_tap_is_the_token_with_the_words_of_the_button(fields: dict[str, str]) -> None:
+    tap = Incoming(OLENA, SID, text="Yes", tap="c123:0")
+    assert WHATSAPP.parse(form(fields)) == [tap]
+    del fields["Body"]
+    assert WHATSAPP.parse(form(fields)) == [tap]
+
+
+@pytest.mark.parametrize("title", ["Stop", "Unsubscribe", "Start"])
+def test_a_tap_on_a_button_that_says_stop_is_a_tap(title: str) -> None:
+    assert WHATSAPP.parse(form(button(OLENA, title, "c123:1", SID))) == [
+        Incoming(OLENA, SID, text=title, tap="c123:1")
     ]
 
 
-def test_a_tap_on_a_button_that_says_stop_is_a_tap() -> None:
-    assert by_whatsapp("Stop", ButtonText="Stop", ButtonPayload="c:9f2") == [
-        Incoming(OLENA, SID, text="Stop", tap="c:9f2")
-    ]
+def test_a_tap_that_twilio_itself_takes_for_an_opt_out_is_one() -> None:
+    fields = button(OLENA, "Stop", "c123:1", SID) | {"OptOutType": "STOP"}
+    assert WHATSAPP.parse(form(fields)) == [OptOut(OLENA, SID)]
 
 
 EVERYWHERE = [
@@ -240,55 +249,3 @@ def test_a_form_that_twilio_could_not_have_signed_is_not_half_read(more: bytes) 
     assert SMS.parse(request)
     with pytest.raises(Unreadable):
         SMS.parse(replace(request, body=request.body + more))
-
-
-@pytest.mark.parametrize(
-    ("word", "error", "status"),
-    [
-        ("sent", None, "sent"),
-        ("delivered", None, "delivered"),
-        ("read", None, "read"),
-        ("undelivered", "30003", "failed"),
-        ("failed", "30008", "failed"),
-        ("failed", None, "failed"),
-        ("canceled", None, "failed"),
-        ("failed", "21610", "opted_out"),
-        ("undelivered", "21610", "opted_out"),
-        ("failed", "63016", "outside_window"),
-    ],
-)
-def test_a_delivery_report_is_told(word: str, error: str | None, status: DeliveryStatus) -> None:
-    fields = status_callback(SID, word, error)
-    assert SMS.parse_status(form(fields)) == [StatusReport(SID, status, error)]
-    assert WHATSAPP.parse_status(form(fields)) == [StatusReport(SID, status, error)]
-
-
-@pytest.mark.parametrize("word", ["accepted", "scheduled", "queued", "sending"])
-def test_being_on_its_way_is_no_news(word: str) -> None:
-    assert SMS.parse_status(form(status_callback(SID, word))) == []
-
-
-def test_an_old_report_with_sms_names_is_understood() -> None:
-    assert SMS.parse_status(form({"SmsSid": SID, "SmsStatus": "delivered"})) == [
-        StatusReport(SID, "delivered")
-    ]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"MessageSid": SID}, {"MessageStatus": "sent"}, {"MessageSid": SID, "MessageStatus": "vanished"}],
-)
-def test_a_report_that_says_nothing_is_unreadable(fields: dict[str, str]) -> None:
-    with pytest.raises(Unreadable):
-        SMS.parse_status(form(fields))
-
-
-def test_an_error_that_is_no_code_is_not_passed_on() -> None:
-    fields = status_callback(SID, "failed", "call +380501234567")
-    assert SMS.parse_status(form(fields)) == [StatusReport(SID, "failed", None)]
-
-
-def test_a_report_at_the_address_for_messages_is_no_message_from_ourselves() -> None:
-    fields = status_callback(SID, "delivered")
-    assert SMS.parse(form(fields)) == [StatusReport(SID, "delivered")]
-    assert WHATSAPP.parse(form(fields)) == [StatusReport(SID, "delivered")]

@@ -11,6 +11,9 @@ import pytest
 
 from channels.contract import (
     Channel,
+    Fetches,
+    Finds,
+    Forgets,
     GiveUp,
     OptedOut,
     OutsideWindow,
@@ -31,10 +34,23 @@ OLENA = "+380501234567"
 PLANTED = "my name is Planted Sentence"
 
 
-async def test_both_are_channels_without_buttons(sms: TwilioSms, whatsapp: TwilioWhatsApp) -> None:
+async def test_both_are_channels(sms: TwilioSms, whatsapp: TwilioWhatsApp) -> None:
     channels: list[Channel] = [sms, whatsapp]
     assert [(channel.name, channel.limits.choices) for channel in channels] == [("sms", 0), ("whatsapp", 0)]
     assert [channel.limits.session_hours for channel in channels] == [None, 24]
+    assert all(isinstance(channel, Fetches) for channel in channels)
+    assert all(isinstance(channel, Finds) for channel in channels)
+    assert all(isinstance(channel, Forgets) for channel in channels)
+
+
+async def test_files_go_by_whatsapp_alone(sms: TwilioSms, whatsapp: TwilioWhatsApp) -> None:
+    assert (sms.limits.files, sms.limits.caption) == (frozenset(), 0)
+    assert (set(whatsapp.limits.files), whatsapp.limits.caption) == ({"image", "voice", "document"}, 1024)
+
+
+async def test_neither_sends_faster_than_twilio_passes_on(sms: TwilioSms, whatsapp: TwilioWhatsApp) -> None:
+    assert [channel.limits.per_second for channel in (sms, whatsapp)] == [10, 80]
+    assert [channel.limits.per_chat for channel in (sms, whatsapp)] == [1, 1]
 
 
 async def test_an_sms_arrives_and_reports_back(sms: TwilioSms, twilio_server: TwilioServer) -> None:
@@ -101,12 +117,15 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     "too many requests": (api_error(429, 20429, QUOTING), Retry("20429"), False),
     "a 429 with a code not in our list": (api_error(429, 14107), Retry("14107"), False),
     "a 429 without a code": (error_page(429), Retry("429"), False),
+    "too many to one person": (api_error(400, 14107), Retry("14107"), False),
     "WhatsApp's rate limit": (api_error(429, 63018), Retry("63018"), False),
+    "the account's rate limit": (api_error(400, 63017), Retry("63017"), False),
     "a rate limit as a 400": (api_error(400, 63018), Retry("63018"), False),
     "daily limit": (api_error(400, 63038), Retry("63038"), False),
     "queue full": (api_error(400, 21611), Retry("21611"), False),
     "out of reach": (api_error(400, 30003), Retry("30003"), False),
     "opted out": (api_error(400, 21610, QUOTING), OptedOut("21610"), False),
+    "blocked us on WhatsApp": (api_error(400, 63014, QUOTING), OptedOut("63014"), False),
     "outside the window": (api_error(400, 63016), OutsideWindow("63016"), False),
     "no number": (api_error(400, 21211, QUOTING), GiveUp("21211"), False),
     "no mobile": (api_error(400, 21614), GiveUp("21614"), False),
@@ -116,7 +135,21 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     "landline": (api_error(400, 30006), GiveUp("30006"), False),
     "filtered": (api_error(400, 30007), GiveUp("30007"), False),
     "no WhatsApp": (api_error(400, 63024), GiveUp("63024"), False),
-    "a refusal not in our list": (api_error(400, 21408), GiveUp("21408"), False),
+    "not known to WhatsApp": (api_error(400, 63003), GiveUp("63003"), False),
+    "content that WhatsApp refuses": (api_error(400, 63005), GiveUp("63005"), False),
+    "against WhatsApp's policy": (api_error(400, 63013), GiveUp("63013"), False),
+    "not in the sandbox": (api_error(400, 63015), GiveUp("63015"), False),
+    "kept from it by WhatsApp": (api_error(400, 63032), GiveUp("63032"), False),
+    "a country that is switched off": (api_error(400, 21408), GiveUp("21408"), False),
+    "a country out of the sender's reach": (api_error(400, 21612), GiveUp("21612"), False),
+    "the address of a file": (api_error(400, 21620), GiveUp("21620"), False),
+    "no such template": (api_error(400, 21655), GiveUp("21655"), False),
+    "variables of a template": (api_error(400, 21656), GiveUp("21656"), False),
+    "not registered in the United States": (api_error(400, 30034), GiveUp("30034"), False),
+    "a refusal not in our list": (api_error(400, 21999), GiveUp("21999"), False),
+    "a sender that is not ours": (api_error(400, 21660), Retry("21660"), False),
+    "no WhatsApp sender": (api_error(400, 63007), Retry("63007"), False),
+    "a suspended account": (api_error(400, 30002), Retry("30002"), False),
     "failed for unknown reasons": (api_error(400, 30008), Uncertain("30008"), False),
     "wrong credentials": (api_error(401, 20003), Retry("20003"), False),
     "wrong account": (api_error(404, 20404), Retry("20404"), False),
@@ -139,6 +172,11 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     ),
     "reply of another kind": (
         Fault(Answer.json(201, [PLANTED]), processed=True),
+        Uncertain("unreadable"),
+        True,
+    ),
+    "a page instead of a message": (
+        Fault(Answer(200, "<html></html>", "text/html"), processed=True),
         Uncertain("unreadable"),
         True,
     ),

@@ -61,6 +61,8 @@ LEGITIMATE = {
     "both have a port": signed(url=URL.replace(".example", ".example:8443")),
     "our URL has another port": signed(url=URL.replace(".example", ".example:8443"), signed_url=URL),
     "with a query": signed(url=URL + "?a=1&b=2"),
+    "the name of a part": signed(url=URL + "?part=p00000000000007"),
+    "a name that nobody believes": signed(url=URL + "?part=%2e%2e%2f&part=+x&part"),
     "an empty field": signed(Body=""),
     "a field added by Twilio next year": signed(NewField="x"),
     "a field twice": pairs(("From", "+380501234567"), ("Tag", "b"), ("Tag", "a")),
@@ -102,6 +104,9 @@ REFUSED = {
     "a query reordered": signed(url=URL + "?a=1&b=2", signed_url=URL + "?b=2&a=1"),
     "a query dropped": signed(url=URL, signed_url=URL + "?a=1"),
     "a query added": signed(url=URL + "?a=1", signed_url=URL),
+    "the name of a part added": signed(url=URL + "?part=9f2", signed_url=URL),
+    "the name of another part": signed(url=URL + "?part=9f3", signed_url=URL + "?part=9f2"),
+    "the name of a part written otherwise": signed(url=URL + "?part=%39f2", signed_url=URL + "?part=9f2"),
     "JSON": header(signed(), content_type="application/json"),
     "JSON with its hash in the URL": json_with_hash(),
     "JSON with its hash, called a form": header(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -23,12 +24,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the provider says. With `hang_up` it says nothing and closes the connection."""
+    """What the provider says. With `hang_up` it says nothing and closes the connection.
+
+    `headers` are added, or stand instead of our own; `None` leaves one out. With another length, or none,
+    the body ends where the connection does.
+    """
 
     status: int = 200
-    body: str = ""
+    body: str | bytes = ""
     content_type: str = "application/json"
     hang_up: bool = False
+    headers: Mapping[str, str | None] = field(default_factory=dict)
 
     @classmethod
     def json(cls, status: int, value: Any) -> Answer:
@@ -135,6 +141,12 @@ class ProviderServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"  # keeps connections, as the providers do
 
+            def handle_one_request(self) -> None:
+                try:
+                    super().handle_one_request()
+                except ConnectionError:
+                    self.close_connection = True  # the client had enough of the last answer
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -142,11 +154,15 @@ class ProviderServer:
                 if answer.hang_up:
                     self.close_connection = True
                     return
-                content = answer.body.encode()
+                content = answer.body.encode() if isinstance(answer.body, str) else answer.body
+                own = {"Content-Type": answer.content_type, "Content-Length": str(len(content))}
+                if "Content-Length" in answer.headers:
+                    own["Connection"] = "close"
                 try:
                     self.send_response(answer.status)
-                    self.send_header("Content-Type", answer.content_type)
-                    self.send_header("Content-Length", str(len(content)))
+                    for name, value in (own | dict(answer.headers)).items():
+                        if value is not None:
+                            self.send_header(name, value)
                     self.end_headers()
                     self.wfile.write(content)
                 except OSError:
