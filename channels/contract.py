@@ -170,7 +170,8 @@ class Receipt:
 class Limits:
     """What fits into one message of a channel.
 
-    `length` counts characters, or UTF-16 code units where `utf16` is set. `choices` is the number of
+    `length` counts characters, or UTF-16 code units where `utf16` is set; `ucs2_length` instead, where set, for a
+    text that an SMS must carry in UCS-2. `choices` is the number of
     buttons a message can show, 0 where choices must be numbered lines; `choice_title` counts characters.
     `session_hours` is how long after the person's last message free text may be sent, `None` for ever.
     `per_second` is how many messages the provider takes from us, all chats together; `per_chat` how many a
@@ -182,6 +183,7 @@ class Limits:
     choices: int
     choice_title: int = 64
     utf16: bool = False
+    ucs2_length: int | None = None
     session_hours: int | None = None
     per_second: float = 1000.0
     per_chat: float = 1000.0

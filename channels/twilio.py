@@ -147,13 +147,13 @@ class TwilioSms(_TwilioChannel):
     name = "sms"
     # Twilio refuses more than 1600 characters (21617). A long SMS travels in segments of 153 GSM-7
     # characters (160 less the 7 that number the segment); ten of them, 1530, is the longest message
-    # below 1600 that ends on a whole segment. In UCS-2, 67 a segment, the core must stop far earlier.
-    # An emoji is two UCS-2 units on the wire, so units are what is counted.
+    # below 1600 that ends on a whole segment. In UCS-2, 67 a segment, ten are 670; Twilio's help names that
+    # as the most that carriers carry. An emoji is two UCS-2 units on the wire, so units are what is counted.
     # Twilio passes on 10 messages a second from one number to most countries, 1 to the United States and
     # Canada, and keeps the rest in a queue of its own: what is sent faster waits there, where an urgent
     # message cannot overtake it. One a second to one person stays below the 30 in 30 seconds after which
     # it takes us for a runaway (14107).
-    limits = Limits(length=1530, choices=0, utf16=True, per_second=10.0, per_chat=1.0)
+    limits = Limits(length=1530, ucs2_length=670, choices=0, utf16=True, per_second=10.0, per_chat=1.0)
     prefix = ""
     # Twilio's own list: it stops all sending to this number by itself, whatever we do.
     opt_out_words = frozenset({"stop", "unsubscribe", "end", "quit", "stopall", "revoke", "optout", "cancel"})

@@ -7,12 +7,17 @@ import unicodedata
 from collections.abc import Sequence
 
 from channels.contract import Choice, Limits, Part
+from helpline import segments
 from helpline.choices import token
 from helpline.words import Line
 
 _SENTENCE_END = re.compile(r"(?<=[.!?؟。…])\s+|\n+")
 _FLAG_LETTERS = "".join(chr(code) for code in range(0x1F1E6, 0x1F200))
 _SPACE = re.compile(r"\s+")
+_PLAIN = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "...", "\xa0": " ", "\u202f": " "}
+)
+"""One typographic mark makes every segment of an SMS hold less than half; keyboards of phones put them in."""
 
 
 def shape(line: Line, limits: Limits, message_id: int, sensitive: bool = True, file: bool = False) -> list[Part]:
@@ -23,7 +28,11 @@ def shape(line: Line, limits: Limits, message_id: int, sensitive: bool = True, f
     count = len(line.choices)
     buttons = 0 < count <= limits.choices and all(len(title) <= limits.choice_title for title in line.choices)
     text = line.text if buttons or not count else line.text + "\n" + numbered(line.choices)
-    texts = split(text, limits.length, utf16=limits.utf16) or [""]
+    length = limits.length
+    if limits.ucs2_length is not None:
+        text = text.translate(_PLAIN)
+        length = length if segments.count(text).encoding == "GSM-7" else limits.ucs2_length
+    texts = split(text, length, utf16=limits.utf16) or [""]
     if file and (len(texts) > 1 or size(texts[0], limits.utf16) > limits.caption):
         texts.append("")
     choices = tuple(Choice(token(message_id, i), title) for i, title in enumerate(line.choices)) if buttons else ()
