@@ -140,10 +140,13 @@ def _announce(settings: Settings, link: str | None) -> None:
     else:
         log = settings.var / "log" / "wayline.log"
         _say(f"Not everything is ready after {READY_WITHIN:.0f} s; the reason stands in {log}.")
+        return
     lines = [f"Ready after {time.monotonic() - started:.0f} s.", "", f"  Chat:      {settings.origin}/chat"]
     lines.append(f"  Console:   http://{_bind(settings.console)}/")
     if link:
         lines.append(f"  Sign in:   {link}   (once)")
+    if settings.telegram_token and not settings.public_url:
+        lines.append("  Telegram:  updates are fetched, because WAYLINE_PUBLIC_URL is not set")
     lines += ["", f"Log: {settings.var / 'log' / 'wayline.log'}. Ctrl-C stops everything."]
     _say("\n".join(lines))
 

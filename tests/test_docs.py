@@ -208,6 +208,7 @@ SOURCES = (
             "gateway",
             "helpline",
             "locales",
+            "rehearsal",
         )
     ),
 )

@@ -76,7 +76,7 @@ def torn(graphemes: list[str], length: int, utf16: bool) -> list[int]:
 
 @given(st.lists(st.text("абв xyz.", min_size=1, max_size=40), min_size=1, max_size=12), st.text("word. ", max_size=400))
 def test_choices_without_buttons_are_all_there_as_numbered_lines(titles: list[str], text: str) -> None:
-    shaped = parts.parts.shape(Line(text, tuple(titles)), SMS, 7)
+    shaped = parts.shape(Line(text, tuple(titles)), SMS, 7)
     whole = squeezed("".join(part.text for part in shaped))
     assert squeezed(text + parts.numbered(titles)) == whole
     assert all(part.choices == () and parts.size(part.text, False) <= SMS.length for part in shaped)
@@ -84,7 +84,7 @@ def test_choices_without_buttons_are_all_there_as_numbered_lines(titles: list[st
 
 @given(st.lists(st.text("abc", min_size=1, max_size=20), min_size=1, max_size=3), st.integers(0, 3))
 def test_buttons_hang_on_the_last_part_and_name_message_and_index(titles: list[str], sentences: int) -> None:
-    shaped = parts.parts.shape(Line("Sentence. " * (sentences * 500 + 1), tuple(titles)), BUTTONS, 42)
+    shaped = parts.shape(Line("Sentence. " * (sentences * 500 + 1), tuple(titles)), BUTTONS, 42)
     assert [part.choices for part in shaped[:-1]] == [()] * (len(shaped) - 1)
     assert [choice.title for choice in shaped[-1].choices] == titles
     assert [choices.untoken(choice.token) for choice in shaped[-1].choices] == [(42, i) for i in range(len(titles))]
@@ -92,7 +92,7 @@ def test_buttons_hang_on_the_last_part_and_name_message_and_index(titles: list[s
 
 @pytest.mark.parametrize("titles", [("a", "b", "c", "d"), ("a title that is longer than its button",)])
 def test_what_does_not_fit_on_buttons_becomes_numbered_lines(titles: tuple[str, ...]) -> None:
-    (part,) = parts.parts.shape(Line("Choose.", titles), BUTTONS, 1)
+    (part,) = parts.shape(Line("Choose.", titles), BUTTONS, 1)
     assert part.choices == ()
     assert part.text.splitlines()[1:] == [f"{n} {title}" for n, title in enumerate(titles, 1)]
 
@@ -103,11 +103,11 @@ def test_a_cut_falls_between_sentences_where_it_can() -> None:
 
 
 def test_an_empty_line_is_still_one_part() -> None:
-    assert [part.text for part in parts.parts.shape(Line(""), SMS, 1)] == [""]
+    assert [part.text for part in parts.shape(Line(""), SMS, 1)] == [""]
 
 
 def test_every_part_is_marked_sensitive_unless_said_otherwise() -> None:
-    assert all(part.sensitive for part in parts.parts.shape(Line("word " * 200), SMS, 1))
+    assert all(part.sensitive for part in parts.shape(Line("word " * 200), SMS, 1))
 
 
 BY_SMS = Limits(length=1530, ucs2_length=670, choices=0, utf16=True)
