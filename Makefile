@@ -4,7 +4,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help run test check setup setup-dev browser train bench rehearse screenshots catalogues lock clean
+.PHONY: help run test check setup setup-dev browser train bench acceptance rehearse screenshots catalogues lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | column -t -s '	'
 
@@ -30,6 +30,8 @@ train: setup  ## train the dialogue model if its data changed
 	@.venv/bin/python -c 'from helpline import model; model.train()'
 bench: setup-dev train  ## measure turns, memory, intake
 	@.venv/bin/python -m benchmarks
+acceptance: setup-dev browser train  ## the numbered checks at full size (docs/acceptance.md), more than an hour
+	@ACCEPTANCE=full .venv/bin/python -m pytest tests/acceptance
 rehearse: setup train  ## play scripted people on a helpline of their own, before real ones write
 	@./wayline rehearse
 screenshots: setup-dev browser train  ## renew the pictures of the README

@@ -21,16 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from sqlalchemy import text
 
 from helpline import database, migrate, model
 from helpline.keys import keyring
 from helpline.settings import Settings, load
 from tests.providers import telegram, twilio
-from tests.stack import free_port
+from tests.providers.telegram import TelegramServer
+from tests.providers.twilio import TwilioServer
+from tests.stack import Rasa, free_port
 
 CONNECTIONS = 32
 SECRET = "a-secret-of-the-webhook"
-TOKEN = "6f1d0c9b8a7e6d5c4b3a29181706f5e4"
+TOKEN = TwilioServer.auth_token
 SAYINGS = ("hello", "what about my passport", "the boss does not pay me", "Де можна переночувати?", "أريد مساعدة")
 
 
@@ -93,13 +96,65 @@ async def send(port: int, made: list[Request], connections: int = CONNECTIONS) -
     return time.perf_counter() - began, times, statuses
 
 
+def answered(settings: Settings, folder: Path, environment: dict[str, str]) -> None:
+    """Start the bot and one worker on what waits, and print how fast and whether in order it is answered."""
+    rasa = Rasa(folder)
+    rasa.start()
+    engine = database.engine(settings, pool=1)
+    pending = "SELECT count(*) FROM messages WHERE author = 'person' AND state = 'pending'"
+    with engine.connect() as connection:
+        waiting = connection.execute(text(pending)).scalar_one()
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "helpline", "worker"],
+        cwd=model.ROOT,
+        env={**os.environ, **environment, "WAYLINE_BOT_URL": rasa.url},
+        stdout=(folder / "worker.log").open("wb"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        first = began = time.monotonic()
+        left = waiting
+        while left:
+            time.sleep(0.2)
+            with engine.connect() as connection:
+                left = connection.execute(text(pending)).scalar_one()
+            if left == waiting:
+                first = time.monotonic()  # still starting
+        took = time.monotonic() - first
+        with engine.connect() as connection:
+            states = connection.execute(
+                text("SELECT state, count(*) FROM messages WHERE author = 'person' GROUP BY state")
+            ).all()
+            swapped = connection.execute(
+                text(
+                    "SELECT count(*) FROM (SELECT settled_at < lag(settled_at) OVER "
+                    "(PARTITION BY conversation_id ORDER BY id) AS swapped FROM messages WHERE author = 'person') m "
+                    "WHERE swapped"
+                )
+            ).scalar_one()
+        print(f"waiting messages                {waiting:8}")
+        print(
+            f"answered a second               {waiting / took:8.0f}  (one worker; {first - began:.1f} s of start aside)"
+        )
+        print(f"in the end                      {', '.join(f'{count} {state}' for state, count in states)}")
+        print(f"answered out of order           {swapped:8}")
+        failed = (folder / "worker.log").read_text(errors="replace").count("turn failed")
+        print(f"turns that failed at first      {failed:8}")
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(20)
+        rasa.stop()
+        engine.dispose()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=4000)
+    parser.add_argument("--requests", type=int, default=1600)
     parser.add_argument("--people", type=int, default=400)
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
+    parser.add_argument("--only-intake", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, TelegramServer() as telegram_api, TwilioServer() as twilio_api:
         web = free_port()
         environment = {
             "WAYLINE_DEMO": "1",
@@ -110,6 +165,8 @@ def main() -> int:
             "WAYLINE_TWILIO_ACCOUNT_SID": "AC" + "5" * 32,
             "WAYLINE_TWILIO_AUTH_TOKEN": TOKEN,
             "WAYLINE_TWILIO_SMS_FROM": "+48732000001",
+            "WAYLINE_TELEGRAM_API_URL": telegram_api.url,
+            "WAYLINE_TWILIO_API_URL": twilio_api.url,
         }
         settings = load(environment)
         engine = database.engine(settings)
@@ -128,7 +185,7 @@ def main() -> int:
                     break
                 except httpx.HTTPError:
                     time.sleep(0.2)
-            asyncio.run(send(web, requests(settings, 400, asked.people, seed=2), asked.connections))
+            asyncio.run(send(web, requests(settings, asked.people, asked.people, seed=2), asked.connections))
             made = requests(settings, asked.requests, asked.people, seed=3)
             took, times, statuses = asyncio.run(send(web, made, asked.connections))
             times.sort()
@@ -136,6 +193,8 @@ def main() -> int:
             print(f"webhooks a second               {len(times) / took:8.0f}")
             print(f"median                          {1000 * statistics.median(times):8.1f} ms")
             print(f"p99                             {1000 * times[int(len(times) * 0.99)]:8.1f} ms")
+            if not asked.only_intake:
+                answered(settings, Path(folder), environment)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)

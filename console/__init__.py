@@ -19,11 +19,27 @@ from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 
 import locales
-from console import accounts, cases, guard, headers, labels, live, login, profile, queue, roles, session
+from console import (
+    accounts,
+    banner,
+    cases,
+    files,
+    guard,
+    headers,
+    labels,
+    live,
+    login,
+    profile,
+    queue,
+    roles,
+    session,
+    uploads,
+)
 from console.bell import Bell
 from console.context import Console
 from console.i18n import get_locale
 from console.i18n import gettext as _
+from console.marks import visible
 from helpline import database
 from helpline.keys import keyring
 from helpline.logs import where
@@ -32,7 +48,8 @@ from helpline.settings import Settings
 log = structlog.get_logger()
 
 MAX_BODY = 64 * 1024
-"""Bytes of a request: the longest answer is 16 KB in any script. More is refused unread (413)."""
+"""Bytes of a request: the longest answer is 16 KB in any script. More is refused unread (413). Only an answer
+with a file may be larger (`console.uploads`)."""
 
 
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
@@ -42,6 +59,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     with database.transaction(make) as work:
         secret, pepper = keys.secret(work, "console sessions"), keys.secret(work, "console passphrases").hex()
     app = Flask(__name__)
+    app.request_class = uploads.InMemory
     app.config.update(
         SECRET_KEY=secret,
         MAX_CONTENT_LENGTH=MAX_BODY,
@@ -59,11 +77,12 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         locale_selector=_language, timezone_selector=lambda: settings.timezone.key,
     )
     app.before_request(guard.check)
+    app.before_request(uploads.admit)
     CSRFProtect(app)
     login.limiter.init_app(app)
     accounts.install(app, make, pepper)
     headers.install(app, secure=not settings.demo)
-    for module in (login, queue, cases, live, profile):
+    for module in (login, queue, banner, cases, files, live, profile):
         app.register_blueprint(module.blueprint)
     app.add_url_rule("/healthz", "health", lambda: ("ok\n", 200, {"Content-Type": "text/plain"}))
     app.register_error_handler(HTTPException, _error)
@@ -95,9 +114,9 @@ def _templates(app: Flask, settings: Settings) -> None:
         asset=asset, labels=labels, helpline=settings.name, demo=settings.demo,
         idle_seconds=session.IDLE_SECONDS, direction=locales.direction, native_name=locales.native_name,
         languages=locales.LANGUAGES, locale=lambda: str(get_locale()), zone=settings.timezone,
-        priorities=tuple(labels.PRIORITY),
+        priorities=tuple(labels.PRIORITY), no_files=cases.no_files, uploads=uploads,
     )
-    app.jinja_env.filters["waited"] = waited
+    app.jinja_env.filters.update(waited=waited, visible=visible)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
@@ -127,8 +146,16 @@ def _error(error: HTTPException) -> ResponseReturnValue:
         400: (_("This page is too old"), _("Go back, load the page again and repeat what you did.")),
         403: (_("Not allowed"), _("Your role does not include this.")),
         404: (_("Nothing here"), _("There is no such page or case, or it is not for you.")),
-        413: (_("Too much"), _("That was more than the console takes at once.")),
+        413: (_("Too much"), _too_much()),
         429: (_("Too many tries"), _("Wait a minute, then try again.")),
     }
     title, text = texts.get(status, (_("That did not work"), _("Go back and try again.")))
+    if request.endpoint == uploads.ENDPOINT and "HX-Request" in request.headers and status == 413:
+        return render_template("_refused.html", why=text), status
     return render_template("notice.html", title=title, text=text), status
+
+
+def _too_much() -> str:
+    if request.endpoint == uploads.ENDPOINT:
+        return uploads.why("large")
+    return _("That was more than the console takes at once.")

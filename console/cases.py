@@ -12,12 +12,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from console import cards, labels, queue, roles
+from console import cards, labels, queue, roles, uploads
 from console.accounts import me
+from console.attached import Attached
 from console.context import console
 from console.i18n import gettext as _
 from console.transcripts import Entry, Transcript
-from helpline import conversations, database, desk
+from helpline import carrying, conversations, database, desk
 from helpline.models import Case, Conversation, Operator
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
@@ -30,16 +31,21 @@ AGAIN = 40
 """So many of its newest messages a page names when it asks for news. A row's id is older than its COMMIT, so
 a message may turn up before one that is shown already; asking for "later than the last" would lose it."""
 
-SHOWN = re.compile(r"[0-9,]{0,1000}")
+NAMED = re.compile(r"(?:[0-9]{1,18},){0,80}(?:[0-9]{1,18})?")
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What the operator can do now. `closed_because`: why the reply box is shut, `None` if it is open."""
+    """What the operator can do now. `closed_because`: why the reply box is shut, `None` if it is open.
+
+    `files`: the channel carries some. `waits`: an answer is kept until the person writes (WhatsApp).
+    """
 
     claimable: bool
     holding: bool
     closed_because: str | None
+    files: bool
+    waits: bool
 
     @property
     def digest(self) -> str:
@@ -60,24 +66,29 @@ def mine() -> ResponseReturnValue:
 def page(code: str) -> ResponseReturnValue:
     with database.transaction(console().make) as session:
         case = _visible(session, code)
+        entries = _entries(session, case)
         return render_template(
-            "case.html", case=case, entries=_entries(session, case), desk=_desk(case),
-            cards=cards.load(session, case, case.conversation, me()),
+            "case.html", case=case, entries=entries, desk=_desk(session, case),
+            cards=cards.load(session, case, case.conversation, me()), fetching=_pending(entries),
             status=queue.status_of(session, me().id), again=AGAIN, most=MAX_REPLY,
         )
 
 
 @blueprint.get("/<code>/news")
 def news(code: str) -> ResponseReturnValue:
-    """What a page lacks that shows messages `shown` (its newest ids) and the digests `cards` and `desk`."""
-    shown = _shown(request.args.get("shown", ""))
+    """What a page lacks that shows messages `shown` (its newest ids) and the digests `cards` and `desk`, and what
+    became of the files that were being `fetching` when it was drawn."""
+    shown, waited_for = _ids(request.args.get("shown", "")), _ids(request.args.get("fetching", ""))
     with database.transaction(console().make) as session:
         case = _visible(session, code)
         recent = _entries(session, case, after=min(shown) - 1 if shown else 0)
-        beside, possible = cards.load(session, case, case.conversation, me()), _desk(case)
+        fresh = [entry for entry in recent if entry.id not in shown]
+        files = _files(session, case, waited_for)
+        beside, possible = cards.load(session, case, case.conversation, me()), _desk(session, case)
         return render_template(
-            "_news.html", case=case, fresh=[entry for entry in recent if entry.id not in shown],
-            recent=recent, again=AGAIN, most=MAX_REPLY,
+            "_news.html", case=case, fresh=fresh, recent=recent, again=AGAIN, most=MAX_REPLY,
+            arrived=[file for file in files if not file.pending],
+            fetching=[file.id for file in files if file.pending] + _pending(fresh),
             cards=beside, cards_changed=request.args.get("cards") != beside.digest,
             desk=possible, desk_changed=request.args.get("desk") != possible.digest,
         )
@@ -99,11 +110,15 @@ def claim(code: str) -> ResponseReturnValue:
 
 @blueprint.post("/<code>/reply")
 def reply(code: str) -> ResponseReturnValue:
-    """Send words to the person. A refusal leaves the draft where it is and says why."""
+    """Send words to the person, a file, or both. A refusal leaves the draft where it is and says why."""
     # PostgreSQL's JSON takes neither NUL nor lone surrogates; nobody types them.
     typed = request.form.get("text", "").replace("\r\n", "\n").replace("\0", "")
     text = typed.encode("utf-8", "replace").decode().strip()
-    if not text:
+    try:
+        upload = uploads.read()
+    except uploads.Refused as refusal:
+        return _refused(refusal.why, 422)
+    if not text and upload is None:
         return _refused(_("There is nothing to send yet."), 422)
     if len(text) > MAX_REPLY:
         return _refused(_("This is too long: at most %(most)s characters.", most=MAX_REPLY), 422)
@@ -111,10 +126,12 @@ def reply(code: str) -> ResponseReturnValue:
         with database.transaction(console().make) as session:
             case = _visible(session, code)
             # Opting out a moment later is noticed by `desk.reply` and by delivery; this is for the words.
-            why = _desk(case).closed_because
+            why = _desk(session, case).closed_because
             if why:
                 return _refused(why, 409)
-            desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text)
+            if upload and upload.kind not in carrying.files_possible(case.conversation.channel):
+                return _refused(no_files(case.conversation.channel), 422)
+            desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text, upload)
     except desk.NotClaimable:
         return _refused(_("You do not hold this case any more."), 409)
     if "HX-Request" in request.headers:
@@ -147,16 +164,28 @@ def _visible(session: Session, code: str) -> Case:
 
 
 def _entries(session: Session, case: Case, after: int = 0) -> list[Entry]:
+    transcript = _transcript(session, case)
+    return transcript.entries(case, after) if transcript else []
+
+
+def _files(session: Session, case: Case, ids: set[int]) -> list[Attached]:
+    transcript = _transcript(session, case) if ids else None
+    return transcript.files(case, ids) if transcript else []
+
+
+def _transcript(session: Session, case: Case) -> Transcript | None:
     try:
-        transcript = Transcript(
-            session, console().keys, case.conversation, me().language, console().settings.name
-        )
+        return Transcript(session, console().keys, case.conversation, me().language, console().settings.name)
     except conversations.Erased:
-        return []
-    return transcript.entries(case, after)
+        return None
 
 
-def _desk(case: Case) -> Desk:
+def _pending(entries: list[Entry]) -> list[int]:
+    """Files that are on their way to these messages."""
+    return [file.id for entry in entries for file in entry.files if file.pending]
+
+
+def _desk(session: Session, case: Case) -> Desk:
     conversation: Conversation = case.conversation
     holding = case.state == "claimed" and case.operator_id == me().id
     why: str | None = None
@@ -171,7 +200,18 @@ def _desk(case: Case) -> Desk:
         why = _taken(case)
     elif conversation.opted_out_at is not None:
         why = _("They asked us not to write. You can answer when they write again.")
-    return Desk(case.state == "waiting" and not erased, holding, why)
+    return Desk(
+        claimable=case.state == "waiting" and not erased, holding=holding, closed_because=why,
+        files=bool(carrying.files_possible(conversation.channel)),
+        waits=why is None and carrying.waits(session, conversation),
+    )
+
+
+def no_files(channel: str) -> str:
+    return _(
+        "%(channel)s cannot carry files. Ask for another way, or describe it in words.",
+        channel=labels.channel(channel),
+    )
 
 
 def _taken(case: Case) -> str:
@@ -186,8 +226,8 @@ def _refused(why: str, status: int) -> ResponseReturnValue:
     return render_template("notice.html", title=_("Not sent"), text=why), status
 
 
-def _shown(ids: str) -> set[int]:
+def _ids(ids: str) -> set[int]:
     """The ids that a page names; anything else counts as none, and it gets everything."""
-    if not SHOWN.fullmatch(ids):
+    if not NAMED.fullmatch(ids):
         return set()
     return {int(one) for one in ids.split(",") if one}

@@ -6,9 +6,12 @@ from flask import Flask, request
 from werkzeug.wrappers import Response
 
 POLICY = "; ".join((
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
-    "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "media-src 'self'",
+    "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
 ))
+
+FILE_POLICY = "default-src 'none'; sandbox"
+"""Of a file that somebody sent: opened by itself, nothing in it runs or loads anything."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -30,6 +33,8 @@ def install(app: Flask, secure: bool) -> None:
     @app.after_request
     def _add(response: Response) -> Response:
         response.headers.update(HEADERS)
+        if request.endpoint == "files.show" and response.status_code < 300:
+            response.headers["Content-Security-Policy"] = FILE_POLICY
         if secure:
             response.headers["Strict-Transport-Security"] = f"max-age={YEAR}"
         # Static files carry a digest of their content in the address (`asset`), so they may be kept.

@@ -12,6 +12,11 @@ def gettext(text: str, **values: Any) -> str:
     return str(flask_babel.gettext(text, **values))
 
 
+def ngettext(one: str, many: str, number: int, **values: Any) -> str:
+    """The form of the text for `number`, which it may name as `%(num)s`."""
+    return str(flask_babel.ngettext(one, many, number, **values))
+
+
 def lazy_gettext(text: str) -> Any:
     """A text that is looked up when it is shown: `str()` of it, or a template."""
     return flask_babel.lazy_gettext(text)

@@ -70,6 +70,7 @@ REASONS = {
     "complaint": _("complains"),
     "bot_away": _("the bot could not answer"),
     "set_aside": _("the bot failed on a message"),
+    "not_delivered": _("an answer was not delivered"),
 }
 
 PRIORITY = {
@@ -134,8 +135,34 @@ DELIVERY = {
     "failed": _("Not delivered"),
     "uncertain": _("May not have arrived"),
     "opted_out": _("Not sent: they asked us to stop"),
-    "expired": _("Not sent: too late to answer on this channel"),
+    "expired": _("Too old, not sent"),
+    "held": _("Waits: more than 24 hours since they wrote. It is sent when they write again."),
+    "checking": _("Asking the provider whether it arrived…"),
 }
+
+FAILED = {
+    "400": _("Not delivered: the provider did not take this message."),
+    "401": _("Not delivered: the provider refuses our sign-in."),
+    "403": _("Not delivered: this person cannot be written to there."),
+    "too large": _("Not delivered: too large for this channel."),
+    "20003": _("Not delivered: the provider refuses our sign-in."),
+    "21211": _("Not delivered: this is not a mobile number."),
+    "21408": _("Not delivered: our account may not write to this country."),
+    "21610": _("Not delivered: they asked us to stop."),
+    "21612": _("Not delivered: this network cannot be reached from our number."),
+    "21614": _("Not delivered: this is not a mobile number."),
+    "21635": _("Not delivered: this is a landline."),
+    "30003": _("Not delivered: their phone is off or out of reach."),
+    "30004": _("Not delivered: this number is blocked."),
+    "30005": _("Not delivered: this number does not exist, or not any more."),
+    "30006": _("Not delivered: this is a landline."),
+    "30007": _("Not delivered: filtered as spam on the way."),
+    "63003": _("Not delivered: they are not on WhatsApp with this number."),
+    "63014": _("Not delivered: they asked us to stop."),
+    "63016": _("Not delivered: more than 24 hours since they wrote. Only they can begin again."),
+    "63024": _("Not delivered: they are not on WhatsApp with this number."),
+}
+"""Why a message failed, by the code of Telegram (HTTP status) or Twilio (its list of errors and warnings)."""
 
 
 def topic(name: str | None) -> str:
@@ -161,6 +188,14 @@ def channel(name: str) -> str:
 
 def media(kind: str) -> str:
     return str(MEDIA.get(kind, MEDIA["other"]))
+
+
+def failed(code: str | None) -> str:
+    """Why a message was not delivered, as far as the provider's code says."""
+    if not code:
+        return str(DELIVERY["failed"])
+    known = FAILED.get(code)
+    return str(known) if known else gettext("Not delivered: the provider refused it (%(code)s).", code=code)
 
 
 def language(code: str) -> str:

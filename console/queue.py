@@ -11,8 +11,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console import roles
+from console import banner, roles
 from console.accounts import me
+from console.banner import Banner
 from console.context import console
 from helpline import database, desk
 from helpline.models import Conversation, Message, Operator
@@ -88,13 +89,14 @@ def _unanswered(session: Session, conversation_ids: list[int]) -> dict[int, date
 
 @dataclass(frozen=True)
 class Status:
-    """What the bar on top of every page says."""
+    """What the bar on top of every page says, and the banner below it."""
 
     waiting: int
     others: int
     available: bool
     open: bool
     opens_at: datetime | None
+    banner: Banner
 
 
 def status_of(session: Session, operator_id: int) -> Status:
@@ -109,7 +111,9 @@ def status_of(session: Session, operator_id: int) -> Status:
     ).scalar_one()
     waiting = sum(case.state == "waiting" for case in desk.waiting_list(session, roles.supervises(operator)))
     state = desk.state(session, console().settings)
-    return Status(waiting, others, operator.available, state.open, state.opens_at)
+    return Status(
+        waiting, others, operator.available, state.open, state.opens_at, banner.load(session, operator)
+    )
 
 
 def _age(session: Session, moment: datetime) -> float:
@@ -136,9 +140,11 @@ def rows() -> ResponseReturnValue:
 
 @blueprint.get("/desk")
 def status() -> ResponseReturnValue:
-    """The bar's part that changes: how many wait, who is here, whether I am."""
+    """The bar's part that changes: how many wait, who is here, whether I am; and the banner, if it changed."""
     with database.transaction(console().make) as session:
-        return render_template("_status.html", status=status_of(session, me().id))
+        status = status_of(session, me().id)
+    changed = request.values.get("banner") != status.banner.digest
+    return render_template("_status.html", status=status, banner_changed=changed)
 
 
 @blueprint.post("/availability")

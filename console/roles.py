@@ -23,19 +23,21 @@ ALLOWED: dict[str, frozenset[str]] = {
     "queue.status": EVERYBODY,
     "queue.availability": EVERYBODY,
     "queue.following": EVERYBODY,
+    "banner.seen": SUPERVISORS,
     "cases.mine": EVERYBODY,
     "cases.page": EVERYBODY,
     "cases.news": EVERYBODY,
     "cases.claim": EVERYBODY,
     "cases.reply": EVERYBODY,
     "cases.close": EVERYBODY,
+    "files.show": EVERYBODY,
     "profile.page": EVERYBODY,
     "profile.save": EVERYBODY,
     "profile.passphrase": EVERYBODY,
     "live.stream": EVERYBODY,
 }
 
-PASSIVE = frozenset({"queue.rows", "queue.status", "cases.news", "live.stream"})
+PASSIVE = frozenset({"queue.rows", "queue.status", "cases.news", "files.show", "live.stream"})
 """What a page asks for by itself: it shows that a console is open, not that somebody sits in front of it."""
 
 

@@ -11,13 +11,14 @@ from markupsafe import Markup, escape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console import labels
+from console import attached, labels
+from console.attached import Attached
 from console.i18n import gettext as _
 from console.marks import visible
-from helpline import choices, conversations, words
+from helpline import attachments, choices, conversations, words
 from helpline.conversations import Said
 from helpline.keys import Keyring
-from helpline.models import Case, Conversation, Message, Operator, Part
+from helpline.models import Attachment, Case, Conversation, Message, Operator, Part
 
 AS_FAR_AS = ("queued", "sending", "sent", "delivered", "read")
 """How far a part got; a message got as far as its slowest part."""
@@ -27,8 +28,9 @@ AS_FAR_AS = ("queued", "sending", "sent", "delivered", "read")
 class Entry:
     """One message on the page. `text` is safe HTML. `typed`: written by a human, so of unknown direction.
 
-    `chosen`: the choice that a tap or a number stands for, in the operator's language. `delivery` and
-    `trouble` only for what we sent: the state in words, and whether somebody should worry about it.
+    `chosen`: the choice that a tap or a number stands for, in the operator's language. `edited`: they changed
+    an earlier message to this. `delivery` and `trouble` only for what we sent: the state in words, and whether
+    somebody should worry about it.
     """
 
     id: int
@@ -39,10 +41,19 @@ class Entry:
     chosen: str | None
     tapped: bool
     offered: tuple[str, ...]
-    media: tuple[str, ...]
+    files: tuple[Attached, ...]
+    edited: bool
     at: datetime
     delivery: str | None
     trouble: bool
+
+
+def end_of(session: Session, case: Case) -> int | None:
+    """The newest message that may be read for this case; `None` while it is open, because then all may."""
+    if case.state != "closed":
+        return None
+    of_case = select(func.max(Message.id)).where(Message.case_id == case.id)
+    return session.execute(of_case).scalar_one() or 0
 
 
 class Transcript:
@@ -55,15 +66,15 @@ class Transcript:
         self._conversation, self._keys = conversation, keys
         self._seal = conversations.seal_of(keys, conversation)
         self._offered: dict[int, tuple[str, ...]] = {}
+        self._files: dict[int, list[Attachment]] = {}
 
     def entries(self, case: Case, after: int = 0) -> list[Entry]:
         """Messages later than `after`, oldest first. A closed case ends where it was closed: what the person
         and the bot said since is not this operator's to read."""
         said = conversations.transcript(self._session, self._keys, self._conversation, after)
-        if case.state == "closed":
-            of_case = select(func.max(Message.id)).where(Message.case_id == case.id)
-            last = self._session.execute(of_case).scalar_one()
-            said = [one for one in said if one.id <= (last or 0)]
+        end = end_of(self._session, case)
+        said = [one for one in said if end is None or one.id <= end]
+        self._files = attachments.of(self._session, [one.id for one in said])
         parts = self._parts([one.id for one in said if one.author != "person"])
         ids = {one.operator_id for one in said if one.operator_id}
         alias = select(Operator.id, Operator.alias).where(Operator.id.in_(ids))
@@ -71,26 +82,50 @@ class Transcript:
         out: list[Entry] = []
         latest: tuple[str, ...] = ()
         for one in said:
-            entry = self._entry(one, names, parts.get(one.id, []), latest)
+            entry = self._entry(one, names, parts.get(one.id, []), latest, closed=end is not None)
             if one.author in ("bot", "system"):
                 latest = entry.offered  # the worker's rule: a number answers the last message of ours
             out.append(entry)
         return out
 
-    def _entry(self, said: Said, names: dict[int, str], parts: list[str], latest: tuple[str, ...]) -> Entry:
+    def files(self, case: Case, ids: set[int]) -> list[Attached]:
+        """The attachments `ids` as they are now, of messages that may be read for this case."""
+        wanted = select(Message, Attachment).join(Attachment, Attachment.message_id == Message.id).where(
+            Attachment.id.in_(ids), Message.conversation_id == self._conversation.id
+        )
+        end, out = end_of(self._session, case), []
+        for message, row in self._session.execute(wanted.order_by(Attachment.id)):
+            if end is None or message.id <= end:
+                found = attached.of_body(self._seal.open(message.body_sealed), [row], closed=end is not None)
+                out += [one for one in found if one.id == row.id]
+        return out
+
+    def _entry(
+        self, said: Said, names: dict[int, str], parts: list[Part], latest: tuple[str, ...], closed: bool
+    ) -> Entry:
         person, typed = said.author == "person", "response" not in said.body
         text, offered = self._words(said)
         chosen, tapped = self._chosen(said.body, latest) if person else (None, False)
         if tapped and chosen:
             text = Markup("")
-        state = None if person else _state(said.state, parts)
+        state = None if person else _state(said.state, [part.state for part in parts])
         return Entry(
             id=said.id, author=said.author, name=names.get(said.operator_id or 0, ""), text=text, typed=typed,
             chosen=chosen, tapped=tapped, offered=offered,
-            media=tuple(labels.media(str(item.get("kind"))) for item in said.body.get("media") or ()),
-            at=said.created_at, delivery=str(labels.DELIVERY.get(state, state)) if state else None,
+            files=attached.of_body(said.body, self._files.get(said.id, []), closed),
+            edited=bool(said.body.get("edited")),
+            at=said.created_at, delivery=self._delivery(state, parts) if state else None,
             trouble=state in ("failed", "uncertain", "opted_out", "expired"),
         )
+
+    def _delivery(self, state: str, parts: list[Part]) -> str:
+        """How far it got, in words."""
+        if state == "failed":
+            return labels.failed(next((part.error for part in parts if part.state == "failed" and part.error), None))
+        said = str(labels.DELIVERY.get(state, state))
+        if state == "held" and self._conversation.asked_back_at is not None:
+            said += " " + _("They were asked to write.")
+        return said
 
     def _words(self, said: Said) -> tuple[Markup, tuple[str, ...]]:
         """Text and offered choices. Facts read as on the day they were sent, also when they expired since."""
@@ -124,16 +159,18 @@ class Transcript:
             self._words(Said(row.id, row.author, None, body, row.state, row.created_at, row.settled_at))
         return self._offered.get(message_id, ())
 
-    def _parts(self, message_ids: list[int]) -> dict[int, list[str]]:
-        states = defaultdict(list)
-        of_messages = select(Part.message_id, Part.state).where(Part.message_id.in_(message_ids))
-        for row in self._session.execute(of_messages):
-            states[row.message_id].append(row.state)
-        return states
+    def _parts(self, message_ids: list[int]) -> dict[int, list[Part]]:
+        found = defaultdict(list)
+        of_messages = select(Part).where(Part.message_id.in_(message_ids)).order_by(Part.position)
+        for part in self._session.execute(of_messages).scalars():
+            found[part.message_id].append(part)
+        return found
 
 
 def _state(state: str, parts: list[str]) -> str:
-    """The message's state, refined by what the provider reported of its parts since it was sent."""
+    """The message's state, refined by what became of its parts: looked up at the provider, or reported since."""
+    if state == "queued" and "checking" in parts:
+        return "checking"
     if state != "sent" or not parts or not set(parts) <= set(AS_FAR_AS):
         return state
     return max("sent", min(parts, key=AS_FAR_AS.index), key=AS_FAR_AS.index)

@@ -18,8 +18,8 @@ MAX_BODY = 256 * 1024
 """Bytes of a request. The longest text that is taken, 10,000 characters, escaped at its worst is 120 kB."""
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 HEADERS = {
@@ -30,6 +30,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), interest-cohort=()",
 }
+
+FILE_CSP = "default-src 'none'; sandbox"
+"""Of an operator's file: opened by itself, nothing in it runs or loads anything."""
 
 A_YEAR = 365 * 24 * 3600
 
@@ -70,7 +73,9 @@ def _whole() -> None:
     """
     try:
         body = request.get_data(parse_form_data=False)
-    except OSError:  # gunicorn, when a chunked body ends early
+    except HTTPException:
+        raise
+    except Exception:  # gunicorn has a dozen, for chunks that end early and for chunks that are none
         abort(400)
     if request.content_length is not None and len(body) != request.content_length:
         abort(400)
@@ -81,6 +86,8 @@ def _whole() -> None:
 def _harden(response: Response) -> Response:
     """Headers of every response, errors included."""
     response.headers.update(HEADERS)
+    if request.endpoint == "chat.file" and response.status_code < 300:
+        response.headers["Content-Security-Policy"] = FILE_CSP
     if request.endpoint != "static" or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     else:

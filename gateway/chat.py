@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, jsonify, make_response, redirect, render_template, request, url_for
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
@@ -79,12 +79,27 @@ def messages() -> Response:
     return response
 
 
+@blueprint.get("/files/<int:attachment_id>")
+def file(attachment_id: int) -> Response:
+    """An operator's file, or the range of it that a player asks for. 404 for all but this session's own."""
+    token, held = visitor.token(), store()
+    if token is None or attachment_id >= 2**63:
+        abort(404)
+    found = held.run(lambda session: transcript.file(session, held, token, attachment_id))
+    if found is None:
+        abort(404)
+    response = Response(found.content, content_type=found.content_type)
+    way = "attachment" if found.kind == "document" else "inline"
+    response.headers["Content-Disposition"] = f'{way}; filename="{found.name}"'
+    response.make_conditional(request.environ, accept_ranges=True, complete_length=len(found.content))
+    return response
+
+
 @blueprint.post("/language")
 def language() -> Response:
     """Switch the language of page and conversation, because the person chose it."""
     _ours()
-    fields = request.form if _is_form() else request.get_json(silent=True)
-    chosen = fields.get("language") if isinstance(fields, dict) else None
+    chosen = draft.fields(request).get("language")
     wanted = languages.supported(chosen) if isinstance(chosen, str) else None
     if wanted is None:
         raise Refused(400, "malformed")

@@ -7,9 +7,11 @@ alone afterwards: nobody pays for another's fault.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -24,6 +26,11 @@ log = logging.getLogger(__name__)
 
 MOST = 64
 """Webhooks in one transaction."""
+
+STUCK = 10.0
+"""Seconds after which a transaction is no longer waited for. The database gives up a statement after 8; whoever
+does not even say that is gone, and a thread that waits for it can only be left behind.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Collector:
         self._queue: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._busy_since: float | None = None
 
     def take(self, events: Sequence[Event]) -> Future[bool]:
         """`True` once these events are committed; `False`: not written, take them in alone.
@@ -48,20 +56,33 @@ class Collector:
         """
         waiting = _Waiting(events)
         with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="collector", daemon=True)
+            if self._thread is None or not self._thread.is_alive() or self._stuck():
+                # Each has a queue of its own: one that comes back from the dead must find nothing to take.
+                left, self._queue = self._queue, queue.SimpleQueue()
+                _pour(left, self._queue)
+                self._busy_since = None
+                self._thread = threading.Thread(target=self._run, args=[self._queue], name="collector", daemon=True)
                 self._thread.start()
-        self._queue.put(waiting)
+            self._queue.put(waiting)
         return waiting.done
 
-    def _run(self) -> None:
-        while True:
-            together = [self._queue.get()]
-            while len(together) < MOST and not self._queue.empty():
-                together.append(self._queue.get())
+    def _stuck(self) -> bool:
+        since = self._busy_since
+        return since is not None and time.monotonic() - since > STUCK
+
+    def _run(self, waits: queue.SimpleQueue[_Waiting]) -> None:
+        while waits is self._queue:
+            together = [waits.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(together) < MOST:
+                    together.append(waits.get_nowait())
             together = [waiting for waiting in together if waiting.done.set_running_or_notify_cancel()]
-            if together:
-                self._write(together)
+            if not together:
+                continue
+            self._busy_since = time.monotonic()
+            self._write(together)
+            if waits is self._queue:
+                self._busy_since = None
 
     def _write(self, together: Sequence[_Waiting]) -> None:
         events = [event for waiting in together for event in waiting.events]
@@ -80,3 +101,9 @@ class Collector:
             mine = written[at : at + len(waiting.events)]
             at += len(waiting.events)
             waiting.done.set_result(all(mine))
+
+
+def _pour(left: queue.SimpleQueue[_Waiting], into: queue.SimpleQueue[_Waiting]) -> None:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            into.put(left.get_nowait())

@@ -49,8 +49,8 @@ class Draft:
 
 def read(request: Request) -> Draft:
     """The draft in a request. Raises `Refused`: 415 other type, 400 malformed or empty, 413 too long."""
-    fields = _fields(request)
-    values = {name: fields.get(name) for name in ("id", "text", "tap", "language")}
+    found = fields(request)
+    values = {name: found.get(name) for name in ("id", "text", "tap", "language")}
     if any(value is not None and not isinstance(value, str) for value in values.values()):
         raise Refused(400, "malformed")
     name = values["id"] or ""
@@ -66,18 +66,19 @@ def read(request: Request) -> Draft:
     return Draft(name, "" if tap else text, tap, languages.supported(values["language"]))
 
 
-def _fields(request: Request) -> dict[str, Any]:
+def fields(request: Request) -> dict[str, Any]:
+    """What a request of our page says. Raises `Refused`: 415 other type, 400 no object."""
     if request.mimetype == FORM:
         return dict(request.form.items())
     if request.mimetype != "application/json":
         raise Refused(415, "malformed")
     try:
-        fields = json.loads(request.get_data())
+        found = json.loads(request.get_data())
     except (ValueError, RecursionError):
-        fields = None
-    if not isinstance(fields, dict):
+        found = None
+    if not isinstance(found, dict):
         raise Refused(400, "malformed")
-    return fields
+    return found
 
 
 def provider_id(token: str, draft: Draft) -> str:

@@ -56,7 +56,10 @@ class Readiness:
 
 
 def _stores(held: Store) -> bool:
-    """Whether the database takes a write: a full or read-only disk still answers questions."""
+    """Whether the database takes a write: a full or read-only disk still answers questions.
+
+    On a full disk this small write may go where there is room, and a message does not.
+    """
 
     def touch(session: Session) -> None:
         held.keys.secret(session, "blind index")
@@ -66,7 +69,7 @@ def _stores(held: Store) -> bool:
         held.run(touch)
     except (Away, SQLAlchemyError):
         return False
-    return True
+    return not held.full
 
 
 def _answers(url: str) -> bool:

@@ -6,11 +6,13 @@ So whatever holds the database up (gone, frozen, out of connections, out of disk
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import TypeVar
 
 from flask import current_app
+from psycopg.errors import DiskFull
 from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -27,6 +29,9 @@ DEADLINE = 4.5
 
 THREADS = 12
 """As many as the engine has connections (helpline.database.engine: 8 kept and 4 more)."""
+
+FULL_FOR = 15.0
+"""Seconds that a refusal for want of disk counts: what is small may still fit where a message does not."""
 
 Result = TypeVar("Result")
 
@@ -49,6 +54,12 @@ class Store:
         # A thread that waits for a frozen server cannot be interrupted, only left behind.
         self._threads = futures.ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._collector = Collector(self._make, keys)
+        self._full_until = 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk was too full for something a moment ago."""
+        return time.monotonic() < self._full_until
 
     def run(self, work: Callable[[Session], Result]) -> Result:
         """`work` in one transaction, committed when this returns. Raises `Away`, or what `work` raises.
@@ -72,6 +83,8 @@ class Store:
             reason = "deadline"
         except (OperationalError, InterfaceError, InternalError) as error:
             reason = type(error.orig).__name__
+            if isinstance(error.orig, DiskFull):
+                self._full_until = time.monotonic() + FULL_FOR
         except NoConnectionFree:
             reason = "no connection free"
         # Outside the handler: a driver's error quotes statements and their parameters.

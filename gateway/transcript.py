@@ -14,15 +14,32 @@ import locales
 from channels.contract import Choice
 from gateway.draft import WELCOME
 from gateway.store import Store
-from helpline import choices, conversations, desk, words
+from helpline import attachments, choices, conversations, desk, filetypes, words
+from helpline.attachments import Content
 from helpline.conversations import Said
 from helpline.keys import Seal
-from helpline.models import Conversation, Message, Operator
+from helpline.models import Attachment, Conversation, Message, Operator
 
 log = logging.getLogger(__name__)
 
 AUTHORS = {"person": "me", "operator": "person"}
 """Who speaks, as the page calls it. Everybody else is the machine; the desk's notices are automatic too."""
+
+
+@dataclass(frozen=True)
+class File:
+    """An operator's file: image, voice or document. `name` says what it is and nothing of anybody: "file.pdf"."""
+
+    id: int
+    kind: str
+    name: str
+
+    @property
+    def url(self) -> str:
+        return f"/chat/files/{self.id}"
+
+    def as_json(self) -> dict[str, str]:
+        return {"url": self.url, "kind": self.kind, "name": self.name}
 
 
 @dataclass(frozen=True)
@@ -35,12 +52,14 @@ class Shown:
     choices: tuple[Choice, ...] = ()
     alias: str | None = None
     time: datetime | None = None
+    files: tuple[File, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id, "author": self.author, "text": self.text,
             "choices": [{"token": choice.token, "title": choice.title} for choice in self.choices],
             "time": self.time.isoformat() if self.time else None,
+            "files": [file.as_json() for file in self.files],
         } | ({"alias": self.alias} if self.alias else {})
 
 
@@ -83,6 +102,19 @@ def read(session: Session, held: Store, token: str, after: int = 0) -> Transcrip
     )
 
 
+def file(session: Session, held: Store, token: str, attachment_id: int) -> Content | None:
+    """A file that an operator sent to this session's conversation; `None` for everything else."""
+    conversation = conversations.find(session, held.keys, "web", token)
+    if conversation is None:
+        return None
+    from_operator = select(Attachment.id).join(Message, Message.id == Attachment.message_id).where(
+        Attachment.id == attachment_id, Message.author == "operator"
+    )
+    if session.execute(from_operator).first() is None:
+        return None
+    return attachments.read(session, held.keys, attachment_id, conversation.id)
+
+
 def welcome(helpline: str, language: str) -> Shown:
     """What the page shows before anybody wrote. Its choices have no tokens: they are sent as words."""
     line = words.line(desk.body(WELCOME, helpline=helpline), language)
@@ -95,6 +127,7 @@ class _Reader:
     def __init__(self, session: Session, conversation: Conversation, seal: Seal, said: list[Said]) -> None:
         self._language = conversation.language
         self._aliases = _aliases(session, {item.operator_id for item in said if item.operator_id})
+        self._files = attachments.of(session, [item.id for item in said if item.body.get("file")])
         self._offers = {item.id: item.body for item in said if item.body.get("choices")}
         taps = {choices.untoken(item.body["tap"]) for item in said if item.body.get("tap")}
         missing = {tap[0] for tap in taps if tap} - self._offers.keys()
@@ -108,6 +141,7 @@ class _Reader:
             text=self._tapped(item.body) or line.text if item.author == "person" else line.text,
             choices=tuple(Choice(choices.token(item.id, i), title) for i, title in enumerate(line.choices)),
             alias=self._aliases.get(item.operator_id or 0), time=item.created_at,
+            files=tuple(_file(row) for row in self._files.get(item.id, ()) if row.state == "stored"),
         )
 
     def _line(self, body: dict[str, Any]) -> words.Line:
@@ -127,6 +161,10 @@ class _Reader:
             return None
         titles = self._line(offer).choices
         return titles[tap[1]] if tap[1] < len(titles) else None
+
+
+def _file(row: Attachment) -> File:
+    return File(row.id, row.kind, filetypes.file_name(row.content_type or "application/octet-stream"))
 
 
 def _aliases(session: Session, operators: set[int]) -> dict[int, str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from gateway import create_app
-from helpline import logs
+from helpline import danger, languages, logs
 from helpline.settings import load
 
 logs.configure("web")
 app = create_app(load())
+# Lists are read before the first webhook, not in every thread at once while it waits.
+danger.find("warm up")
+languages.supported("en")

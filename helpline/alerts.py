@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -17,7 +19,7 @@ not_delivered: answers got too old and were not sent."""
 
 def sound(session: Session, kind: str, channel: str | None = None, detail: str | None = None) -> None:
     """Begin an alert, or count it once more. One per kind and channel."""
-    now = func.now()
+    now = func.clock_timestamp()
     written = insert(Alert).values(
         key=_key(kind, channel), kind=kind, channel=channel, detail=detail, since=now, last_at=now
     )
@@ -29,9 +31,10 @@ def sound(session: Session, kind: str, channel: str | None = None, detail: str |
     database.notify(session, database.DESK)
 
 
-def over(session: Session, kind: str, channel: str | None = None) -> bool:
-    """End an alert. `False` if there was none."""
-    ended = delete(Alert).where(Alert.key == _key(kind, channel)).returning(Alert.key)
+def over(session: Session, kind: str, channel: str | None = None, ago: float = 0.0) -> bool:
+    """End an alert whose cause was over `ago` seconds ago. `False` if there is none, or it sounded again since."""
+    past = Alert.last_at <= func.clock_timestamp() - timedelta(seconds=ago)
+    ended = delete(Alert).where(Alert.key == _key(kind, channel), past).returning(Alert.key)
     if session.execute(ended).first() is None:
         return False
     database.notify(session, database.DESK)
@@ -41,6 +44,13 @@ def over(session: Session, kind: str, channel: str | None = None) -> bool:
 def current(session: Session) -> list[Alert]:
     """All alerts, the oldest first."""
     return list(session.execute(select(Alert).order_by(Alert.since, Alert.key)).scalars())
+
+
+def locked(session: Session, kind: str) -> list[Alert]:
+    """The alerts of a kind; nobody else begins, counts or ends one of them until COMMIT."""
+    return list(
+        session.execute(select(Alert).where(Alert.kind == kind).order_by(Alert.key).with_for_update()).scalars()
+    )
 
 
 def _key(kind: str, channel: str | None) -> str:

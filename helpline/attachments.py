@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, undefer
 
@@ -19,6 +20,8 @@ from channels.contract import Fetched, GiveUp, Media, Retry, SendError
 from helpline import conversations, database, filetypes
 from helpline.keys import Keyring
 from helpline.models import Attachment, Conversation, Message
+
+log = structlog.get_logger()
 
 MOST = 20 * 2**20
 """Bytes of one file: what Telegram lets a bot download (Bot API, getFile)."""
@@ -35,11 +38,11 @@ LINK_GOOD_FOR = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch: where from, and where it belongs."""
+    """A file to fetch: where from, and where it belongs. Without `media` it cannot be had."""
 
     id: int
     channel: str
-    media: Media
+    media: Media | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ def note(session: Session, message: Message, media: Iterable[Media]) -> None:
     """Remember that a message came with files; nothing is fetched yet."""
     for position, item in enumerate(media):
         if item.kind in FILES and item.reference:
-            session.add(Attachment(message_id=message.id, position=position, kind=item.kind, size=item.size))
+            # Providers' sizes go beyond the column: Telegram takes files of 4 GB.
+            size = None if item.size is None else min(item.size, MOST + 1)
+            session.add(Attachment(message_id=message.id, position=position, kind=item.kind, size=size))
 
 
 def want(session: Session, conversation: Conversation) -> None:
@@ -88,16 +93,20 @@ def lease(session: Session, keys: Keyring, channels: Sequence[str]) -> Wanted | 
         return None
     attachment, message, conversation = found
     attachment.due_at, attachment.attempts = func.now() + LEASE, attachment.attempts + 1
-    item = conversations.seal_of(keys, conversation).open(message.body_sealed)["media"][attachment.position]
-    media = Media(item["kind"], item["reference"], item.get("content_type"), item.get("size"), item.get("name"))
-    return Wanted(attachment.id, message.channel, media)
+    try:
+        item = conversations.seal_of(keys, conversation).open(message.body_sealed)["media"][attachment.position]
+        media = Media(item["kind"], item["reference"], item.get("content_type"), item.get("size"), item.get("name"))
+    except Exception as error:  # what cannot be read must not stand before all other files
+        log.error("file not read", attachment=attachment.id, error=error)
+        return Wanted(attachment.id, message.channel, None)
+    return Wanted(attachment.id, message.channel, media if attachment.attempts <= MAX_ATTEMPTS else None)
 
 
 def stored(session: Session, keys: Keyring, wanted: Wanted, fetched: Fetched) -> None:
     """Keep a fetched file, if it is one of a kind that we can show; else say why not."""
     attachment, conversation = _locked(session, wanted.id)
     if attachment is None or conversation is None or conversation.key_wrapped is None:
-        return  # erased meanwhile
+        return  # erased meanwhile, or settled by somebody else
     try:
         found = filetypes.check(fetched.content, MOST)
     except filetypes.Refused as refusal:
@@ -132,16 +141,25 @@ def _end(session: Session, attachment: Attachment, state: str, reason: str | Non
 
 
 def _locked(session: Session, attachment_id: int) -> tuple[Attachment | None, Conversation | None]:
-    """The attachment and its conversation, locked, unless the chat was erased."""
-    conversation_id = session.execute(
+    """The attachment and its conversation, locked, while it is wanted. An erasure may take a message elsewhere."""
+    owner = (
         select(Message.conversation_id)
         .join(Attachment, Attachment.message_id == Message.id)
-        .where(Attachment.id == attachment_id)
-    ).scalar_one_or_none()
+        .where(Attachment.id == attachment_id, Attachment.state == "wanted")
+    )
+    conversation_id = session.execute(owner).scalar_one_or_none()
     if conversation_id is None:
         return None, None
     conversation = conversations.lock(session, conversation_id)
+    if session.execute(owner).scalar_one_or_none() != conversation_id:
+        return None, None
     return session.get(Attachment, attachment_id, populate_existing=True), conversation
+
+
+def moved(session: Session, message_ids: Sequence[int]) -> None:
+    """These messages have another key now: their files are fetched anew, when somebody shall see them."""
+    fresh = {"state": "waiting", "content_sealed": None, "attempts": 0, "due_at": None, "reason": None}
+    session.execute(update(Attachment).where(Attachment.message_id.in_(message_ids)).values(fresh))
 
 
 def add(session: Session, keys: Keyring, message: Message, kind: str, content_type: str, content: bytes) -> Attachment:

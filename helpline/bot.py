@@ -24,6 +24,10 @@ class BotFailed(Exception):
     """The bot answered an error or something that is not an answer. The message is code, never text."""
 
 
+class BotSlow(BotFailed):
+    """No answer within the time that was given."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A checked answer. `replies` are bodies with a response, `commands` are `{"command": name, …}`, in order."""
@@ -40,7 +44,9 @@ async def turn(client: httpx.AsyncClient, request: dict[str, Any], timeout: floa
         response = await asyncio.wait_for(client.post("/webhooks/turn/", json=request, timeout=timeout), timeout)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise BotAway(type(error).__name__) from None
-    except (httpx.HTTPError, TimeoutError) as error:  # it was there and broke, perhaps of this very message
+    except (httpx.TimeoutException, TimeoutError) as error:
+        raise BotSlow(type(error).__name__) from None
+    except httpx.HTTPError as error:  # it was there and broke, perhaps of this very message
         raise BotFailed(type(error).__name__) from None
     if response.status_code == 503:
         raise BotAway("503")

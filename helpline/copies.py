@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from helpline.models import Message, Part, ProviderCopy
+
+log = structlog.get_logger()
 
 KEPT_BY = ("sms", "whatsapp")
 """Channels whose provider keeps messages (Twilio: up to 400 days) and deletes them on request."""
@@ -42,6 +45,13 @@ def note(session: Session, conversation_ids: Sequence[int], *which: Any) -> None
     session.flush()
 
 
+def add(session: Session, channel: str, provider_id: str) -> None:
+    """Remember one message that the provider has, and that no row of ours names any more."""
+    if channel in KEPT_BY:
+        session.add(ProviderCopy(channel=channel, provider_id=provider_id))
+        session.flush()
+
+
 def lease(session: Session, channels: Sequence[str]) -> list[Copy]:
     """Some copies to delete now; each comes again later unless it is reported as deleted."""
     due = (
@@ -55,6 +65,7 @@ def lease(session: Session, channels: Sequence[str]) -> list[Copy]:
     for row in session.execute(due).scalars().all():
         row.attempts += 1
         if row.attempts > MAX_ATTEMPTS:
+            log.error("copy stays at its provider", channel=row.channel, attempts=MAX_ATTEMPTS)
             session.delete(row)
             continue
         row.due_at = func.now() + timedelta(seconds=min(FIRST_WAIT * 2.0 ** (row.attempts - 1), LONGEST_WAIT))
@@ -62,5 +73,6 @@ def lease(session: Session, channels: Sequence[str]) -> list[Copy]:
     return out
 
 
-def deleted(session: Session, copy: Copy) -> None:
-    session.execute(delete(ProviderCopy).where(ProviderCopy.id == copy.id))
+def deleted(session: Session, gone: Sequence[Copy]) -> None:
+    """The provider has these no more."""
+    session.execute(delete(ProviderCopy).where(ProviderCopy.id.in_([copy.id for copy in gone])))

@@ -39,6 +39,10 @@ def embedded_url(var: Path) -> str:
     return str(server.get_uri())
 
 
+OPTIONS = "-c statement_timeout=8000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=15000"
+"""A process that froze in the middle of a transaction must not hold its locks for ever."""
+
+
 def engine(settings: Settings, pool: int = 8) -> Engine:
     """An engine whose statements give up after 8 s, so that a webhook can say 503 while its provider still waits."""
     return create_engine(
@@ -47,7 +51,7 @@ def engine(settings: Settings, pool: int = 8) -> Engine:
         max_overflow=4,
         pool_pre_ping=True,
         pool_timeout=3,
-        connect_args={"connect_timeout": 3, "options": "-c statement_timeout=8000 -c lock_timeout=4000"},
+        connect_args={"connect_timeout": 3, "options": OPTIONS},
     )
 
 

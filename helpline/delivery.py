@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
@@ -18,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from channels import contract
 from channels.contract import Limits
-from helpline import alerts, attachments, conversations, database, desk, parts, reports, templates, window, words
+from channels.twilio_errors import OURS_TO_MEND, TEMPLATE_AT_FAULT
+from helpline import alerts, conversations, copies, database, desk, rendering, reports, templates, window
 from helpline.keys import Keyring
-from helpline.models import Attachment, Conversation, Message, Part
+from helpline.models import Conversation, Message, Part
 from helpline.queues import SENDS
 
 log = structlog.get_logger()
@@ -33,13 +33,12 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 LOOK_UP_AFTER = (3.0, 7.0, 15.0, 30.0, 60.0, 120.0)
 """Seconds before each look at the provider whether it took an uncertain part; then it stays uncertain."""
 NOT_THERE = 3
-"""So many looks, 25 s apart in all, must find nothing before a part counts as never taken and is sent again."""
+"""At this look, 25 s after the first uncertainty, or later a part that the provider does not have counts as never
+taken and is sent again."""
 TROUBLE_AFTER = 4
 """Failed tries in a row that are an alert: the provider is away, not just busy."""
-OURS = frozenset({"401", "403", "404", "407", "20003"})
+OURS = OURS_TO_MEND | {"404"}
 """Codes of a refusal that only the administrator can mend: token, account or address."""
-BAD_TEMPLATE = frozenset({"21655", "21656", "21658", "63013", "63027", "63028"})
-"""Twilio's codes for a template that is missing or does not fit: the same is then said as text."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,8 @@ def claim(session: Session, keys: Keyring, owner: str, conversation_id: int, car
         except Exception as error:  # words that cannot be rendered must not hold up what comes after them
             log.error("message cannot be sent", message=message.id, error=error)
             session.refresh(message)
+            session.refresh(message, ["parts"])
+            _end_parts(session, message)
             reports.settle(session, message, "failed")
             continue
         if claimed is not None:
@@ -122,29 +123,10 @@ def _open(
         part.state, part.attempts, part.claimed_at = "sending", part.attempts + 1, func.clock_timestamp()
         part.looked_up = 0
     seal = conversations.seal_of(keys, conversation)
-    body = seal.open(part.body_sealed)
-    kept = body.get("template")
-    shaped = contract.Part(
-        text=body["text"],
-        choices=tuple(contract.Choice(token, title) for token, title in body["choices"]),
-        sensitive=body["sensitive"],
-        file=_file(session, keys, message, carriers) if body.get("file") and since is None else None,
-        template=contract.Template(kept[0], kept[1]) if kept else None,
-        reference=str(part.id),
-    )
+    shaped = rendering.shown(session, keys, conversation, part, carriers.origin if since is None else None)
     assert conversation.address_sealed is not None
     address = seal.open(conversation.address_sealed)
     return Claimed(conversation.id, part.id, conversation.channel, address, shaped, part.attempts, since)
-
-
-def _file(session: Session, keys: Keyring, message: Message, carriers: Carriers) -> contract.File:
-    attachment_id = session.execute(select(Attachment.id).where(Attachment.message_id == message.id)).scalar_one()
-    found = attachments.read(session, keys, attachment_id, message.conversation_id)
-    if found is None or found.kind not in ("image", "voice", "document"):
-        raise LookupError("file")
-    kind: contract.FileKind = "image" if found.kind == "image" else "voice" if found.kind == "voice" else "document"
-    url = f"{carriers.origin}/files/{attachments.link(session, attachment_id)}" if carriers.origin else ""
-    return contract.File(kind, found.name, found.content_type, found.content, url)
 
 
 def _oldest(session: Session, conversation: Conversation) -> Message | None:
@@ -164,11 +146,13 @@ def _next_part(
         return None
     limits = carriers.limits[conversation.channel]
     body = conversations.seal_of(keys, conversation).open(message.body_sealed)
-    if body.get("response") != window.ASK_BACK and window.closed(session, conversation, limits):
+    under_way = any(part.state in ("sending", "checking") for part in message.parts)
+    asking = body.get("response") == window.ASK_BACK
+    if not under_way and not asking and window.closed(session, conversation, limits):
         window.hold(session, keys, conversation, message)
         return None
     if not message.parts:
-        _render(session, keys, conversation, message, body, limits)
+        rendering.render(session, keys, conversation, message, body, limits)
         session.flush()
     for part in message.parts:
         if part.state == "sending":  # claimed before, never settled
@@ -188,6 +172,7 @@ def _too_old(session: Session, conversation: Conversation, message: Message) -> 
     age = session.execute(select(func.clock_timestamp() - begun).where(Message.id == message.id)).scalar_one()
     if age <= EXPIRES:
         return False
+    _end_parts(session, message)
     reports.settle(session, message, "expired")
     case = desk.open_case(session, conversation, priority="normal", reason="not_delivered", take=False)
     message.case_id = message.case_id or case.id
@@ -195,55 +180,46 @@ def _too_old(session: Session, conversation: Conversation, message: Message) -> 
     return True
 
 
-def _render(
-    session: Session,
-    keys: Keyring,
-    conversation: Conversation,
-    message: Message,
-    body: dict[str, Any],
-    limits: Limits,
-) -> None:
-    """Words become parts once; a retry sends the same words even if a text changed in between."""
-    seal = conversations.seal_of(keys, conversation)
-    line = words.line(body, conversation.language)
-    sensitive = "response" not in body or words.source(body["response"]).sensitive
-    shaped = parts.shape(line, limits, message.id, sensitive, file=bool(body.get("file")))
-    kept = templates.for_message(session, conversation.channel, body, conversation.language, message.id)
-    for position, part in enumerate(shaped, 1):
-        said: dict[str, Any] = {
-            "text": part.text,
-            "choices": [(c.token, c.title) for c in part.choices],
-            "sensitive": part.sensitive,
-        }
-        if kept is not None and len(shaped) == 1:
-            said["template"] = (kept.provider_id, dict(kept.variables))
-        if body.get("file") and position == len(shaped):
-            said["file"] = True
-        message.parts.append(
-            Part(channel=message.channel, position=position, body_sealed=seal.close(said), state="queued", attempts=0)
-        )
+def _end_parts(session: Session, message: Message) -> None:
+    """Nothing more of this message is sent; what may have been taken stays uncertain."""
+    for part in message.parts:
+        if part.state in ("queued", "sending", "checking"):
+            part.state, part.settled_at = "failed" if part.state == "queued" else "uncertain", func.now()
+    session.flush()
 
 
 def _drop(session: Session, conversation: Conversation) -> None:
     """Nothing may or can be sent: what waits is settled as such, visibly for the desk."""
     state = "opted_out" if conversation.opted_out_at is not None else "failed"
-    session.execute(
+    dropped = session.execute(
         update(Message)
         .where(Message.conversation_id == conversation.id, Message.state == "queued")
         .values(state=state, settled_at=func.now())
-    )
+        .returning(Message.id)
+    ).scalars()
+    ids = list(dropped)
+    for before, after in (("queued", state), ("sending", "uncertain"), ("checking", "uncertain")):
+        left = update(Part).where(Part.message_id.in_(ids), Part.state == before)
+        session.execute(left.values(state=after, settled_at=func.now()))
     database.notify(session, database.DESK)
 
 
-def sent(session: Session, keys: Keyring, owner: str, claimed: Claimed, receipt: contract.Receipt) -> None:
-    """The provider took the part."""
+def sent(session: Session, keys: Keyring, owner: str, claimed: Claimed, receipt: contract.Receipt) -> bool:
+    """The provider took the part. `False` if it had said before that this very message never arrived."""
     _, part = _locked(session, claimed)
-    if part is None or part.state not in ("sending", "checking", "uncertain"):
-        return
+    if reports.denied(session, keys, claimed.channel, receipt.provider_id):
+        return False
+    if part is None or part.provider_id is not None:
+        if part is None or part.provider_id != receipt.provider_id:  # nothing of ours will name it
+            copies.add(session, claimed.channel, receipt.provider_id)
+        return True
+    if part.state not in ("queued", "sending", "checking", "uncertain"):
+        return True
     part.state, part.provider_id, part.settled_at = "sent", receipt.provider_id, func.now()
     session.flush()
     reports.catch_up(session, keys, part)
     reports.conclude(session, session.get_one(Message, part.message_id))
+    return True
 
 
 def not_sent(
@@ -254,7 +230,7 @@ def not_sent(
     `finds`: the channel can look up whether it was taken.
     """
     conversation, part = _locked(session, claimed)
-    if part is None or part.state != "sending":
+    if part is None or part.state != "sending" or part.attempts != claimed.attempts:
         return None
     part.error = error.code[:60]
     if isinstance(error, contract.Retry) and part.attempts < MAX_ATTEMPTS:
@@ -266,17 +242,17 @@ def not_sent(
     if isinstance(error, contract.Uncertain) and finds:
         part.state = "checking"
         return _wait(conversation, owner, LOOK_UP_AFTER[0])
-    if claimed.part.template is not None and error.code in BAD_TEMPLATE:
-        _without_template(keys, conversation, part)
+    if error.code in TEMPLATE_AT_FAULT and templates.drop(keys, conversation, part):
+        part.state = "queued"
         return None
     if isinstance(error, contract.OutsideWindow):
         part.state = "queued"
-        window.hold(session, keys, conversation, session.get_one(Message, part.message_id))
+        reports.outside_window(session, keys, conversation, session.get_one(Message, part.message_id), part)
         return None
     part.settled_at = func.now()
     if isinstance(error, contract.OptedOut):
         part.state = "opted_out"
-        conversation.opted_out_at = func.now()
+        window.opted_out(session, conversation)
     else:
         part.state = "uncertain" if isinstance(error, contract.Uncertain) else "failed"
     session.flush()
@@ -294,7 +270,7 @@ def looked_up(session: Session, owner: str, claimed: Claimed, answered: bool) ->
     Not found often enough, the part is sent again in its place: that is not blind, the provider denied it.
     """
     conversation, part = _locked(session, claimed)
-    if part is None or part.state != "checking":
+    if part is None or part.state != "checking" or part.attempts != claimed.attempts:
         return None
     part.looked_up += 1
     if answered and part.looked_up >= NOT_THERE:
@@ -320,13 +296,6 @@ def _sound(session: Session, claimed: Claimed, error: contract.Retry) -> None:
         alerts.sound(session, "provider_refuses", claimed.channel, error.code)
     elif claimed.attempts >= TROUBLE_AFTER and error.after is None:
         alerts.sound(session, "provider_away", claimed.channel, error.code[:60])
-
-
-def _without_template(keys: Keyring, conversation: Conversation, part: Part) -> None:
-    seal = conversations.seal_of(keys, conversation)
-    body = seal.open(part.body_sealed)
-    body.pop("template", None)
-    part.body_sealed, part.state = seal.close(body), "queued"
 
 
 def _locked(session: Session, claimed: Claimed) -> tuple[Conversation, Part | None]:

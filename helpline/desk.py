@@ -138,6 +138,7 @@ def open_complaint(session: Session, conversation: Conversation) -> Case:
     )
     session.add(case)
     session.flush()
+    attachments.want(session, conversation)
     database.notify(session, database.DESK, case.code)
     return case
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from helpline import conversations, copies, database, intake
+from helpline import attachments, conversations, copies, database, intake
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Screening, Tombstone
 
@@ -78,8 +78,9 @@ def _move(session: Session, keys: Keyring, conversation: Conversation) -> None:
     for message in spared:
         message.conversation_id = new.id
         message.body_sealed = conversations.seal_of(keys, new).close(seal.open(message.body_sealed))
-    new.turn_due_at = func.now()
+    new.turn_due_at, new.last_inbound_at = func.now(), conversation.last_inbound_at
     session.flush()
+    attachments.moved(session, [message.id for message in spared])
     database.notify(session, database.TURNS)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from channels.contract import Channel, Fetches, Retry, SendError
+from channels.contract import Channel, Fetches, GiveUp, Retry, SendError
 from helpline import attachments
 from helpline.keys import Keyring
 
@@ -40,16 +40,22 @@ class Files:
 
     async def fetch(self, wanted: attachments.Wanted) -> None:
         """Bring the bytes and keep them, or note why not."""
-        error: SendError
-        try:
-            fetched = await asyncio.wait_for(
-                self._channels[wanted.channel].fetch(wanted.media, attachments.MOST), TIMEOUT
-            )
-            await self._in_transaction(attachments.stored, self._keys, wanted, fetched)
-            return
-        except SendError as caught:
-            error = caught
-        except TimeoutError:
-            error = Retry("timeout")
+        error: SendError = GiveUp("gone")
+        if wanted.media is not None:
+            fetched = None
+            try:
+                fetched = await asyncio.wait_for(
+                    self._channels[wanted.channel].fetch(wanted.media, attachments.MOST), TIMEOUT
+                )
+            except SendError as caught:
+                error = caught
+            except TimeoutError:
+                error = Retry("timeout")
+            except Exception as caught:  # a mistake of ours in the channel
+                log.error("channel failed", attachment=wanted.id, error=caught)
+                error = Retry(type(caught).__name__)
+            if fetched is not None:
+                await self._in_transaction(attachments.stored, self._keys, wanted, fetched)
+                return
         log.warning("file not fetched", attachment=wanted.id, kind=type(error).__name__, code=error.code)
         await self._in_transaction(attachments.not_fetched, wanted, error)

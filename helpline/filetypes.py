@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import filetype
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 KINDS: Final = {
     "image/jpeg": "image",
@@ -34,7 +34,12 @@ OUTGOING: Final = frozenset({"image/jpeg", "image/png", "audio/ogg", "audio/mpeg
 MOST_OUTGOING: Final = 5 * 2**20
 """Bytes. WhatsApp's limit for a picture is the smallest of all."""
 
-_SAME: Final = {"audio/m4a": "audio/mp4", "audio/x-m4a": "audio/mp4", "video/x-m4v": "video/mp4"}
+_SAME: Final = {
+    "audio/m4a": "audio/mp4",
+    "audio/x-m4a": "audio/mp4",
+    "video/x-m4v": "video/mp4",
+    "image/apng": "image/png",
+}
 _ENDINGS: Final = {"image/jpeg": "jpg", "audio/mpeg": "mp3", "audio/x-wav": "wav", "video/quicktime": "mov"}
 _LARGEST: Final = 2560
 """Pixels of the longer side of an operator's picture: readable, and light on a slow line."""
@@ -89,14 +94,25 @@ def _redrawn(content: bytes) -> tuple[Found, bytes]:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise Refused("large")
             drawn = ImageOps.exif_transpose(picture)
+            see_through = drawn.has_transparency_data
+            if drawn.mode.startswith(("I", "F")):  # 16 bits and more of grey
+                drawn = drawn.convert("F")
+                darkest, brightest = drawn.getextrema()
+                scale = 255 / max(float(brightest) - float(darkest), 1.0)  # type: ignore[arg-type]
+                offset = -float(darkest) * scale  # type: ignore[arg-type]
+                drawn = drawn.point(lambda grey: grey * scale + offset).convert("L")
+            drawn = drawn.convert("RGBA" if see_through else "RGB")
             drawn.thumbnail((_LARGEST, _LARGEST))
+            drawn.info.clear()  # comments, place and time, the camera's profile
             out = io.BytesIO()
-            if drawn.mode in ("RGBA", "LA", "P", "PA"):
-                drawn.convert("RGBA").save(out, "PNG")
+            if see_through:
+                drawn.save(out, "PNG")
                 return Found("image", "image/png"), out.getvalue()
-            drawn.convert("RGB").save(out, "JPEG", quality=88)
+            drawn.save(out, "JPEG", quality=88)
             return Found("image", "image/jpeg"), out.getvalue()
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Refused:
+        raise
+    except Exception:  # Pillow has many, and struct and zlib behind it
         pass
     # Outside the handler: it quotes what is in the file.
     raise Refused("type")

@@ -39,19 +39,14 @@ def receive(session: Session, keys: Keyring, settings: Settings, channel: str, e
 def _incoming(
     session: Session, keys: Keyring, settings: Settings, channel: str, event: Incoming
 ) -> Conversation | None:
+    conversation = conversations.find(session, keys, channel, event.address)
+    if conversation is not None:
+        conversation = conversations.lock(session, conversation.id)
+    # Only now: while we waited for the lock it may have been erased, and what comes again is no first word.
     if _purged(session, keys, channel, event.provider_id):
         return None
-    hint = languages.supported(event.language)
-    conversation = conversations.find_or_create(
-        session,
-        keys,
-        channel,
-        event.address,
-        language=hint or settings.language,
-        language_source="hint" if hint else "default",
-        entry=_clean(event.entry),
-        country=_country(settings, channel, event.address),
-    )
+    if conversation is None or conversation.holder == "closed" or conversation.key_wrapped is None:
+        conversation = _begin(session, keys, settings, channel, event)
     body = body_of(event)
     written = session.execute(
         insert(Message)
@@ -79,6 +74,20 @@ def _incoming(
         database.notify(session, database.TURNS)
     session.flush()
     return conversation
+
+
+def _begin(session: Session, keys: Keyring, settings: Settings, channel: str, event: Incoming) -> Conversation:
+    hint = languages.supported(event.language)
+    return conversations.find_or_create(
+        session,
+        keys,
+        channel,
+        event.address,
+        language=hint or settings.language,
+        language_source="hint" if hint else "default",
+        entry=_clean(event.entry),
+        country=_country(settings, channel, event.address),
+    )
 
 
 def _alarmed(
@@ -152,6 +161,5 @@ def _opt(
     if session.execute(seen.on_conflict_do_nothing().returning(Tombstone.digest)).first() is None:
         return conversation  # the provider repeats itself; the person may have opted in since
     conversation = conversations.lock(session, conversation.id)
-    conversation.opted_out_at = func.now()
-    database.notify(session, database.DESK, conversation.code)
+    window.opted_out(session, conversation)
     return conversation

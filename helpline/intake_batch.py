@@ -34,7 +34,7 @@ def receive_plain(session: Session, keys: Keyring, events: Sequence[Event]) -> l
 
     All events of a person are left if one of them is: what somebody says stays in order.
     """
-    known = _conversations(session, keys, events)
+    known = _without_held(session, _conversations(session, keys, events))
     rows = [_row(keys, event, known.get(_who(event))) for event in events]
     left = {_who(event) for event, row in zip(events, rows, strict=True) if row is None}
     done = [_who(event) not in left for event in events]
@@ -59,7 +59,6 @@ def _conversations(session: Session, keys: Keyring, events: Sequence[Event]) -> 
     by_index = {(channel, keys.index(session, channel, address)): (channel, address) for channel, address in who}
     if not by_index:
         return {}
-    held = select(Message.id).where(Message.conversation_id == Conversation.id, Message.state == "held").exists()
     rows = session.execute(
         select(
             Conversation.id,
@@ -68,7 +67,6 @@ def _conversations(session: Session, keys: Keyring, events: Sequence[Event]) -> 
             Conversation.key_wrapped,
             Conversation.holder,
             Conversation.language,
-            held.label("held"),
         )
         .where(tuple_(Conversation.channel, Conversation.address_index).in_(list(by_index)))
         .order_by(Conversation.id)
@@ -77,12 +75,22 @@ def _conversations(session: Session, keys: Keyring, events: Sequence[Event]) -> 
     return {by_index[row.channel, bytes(row.address_index)]: row for row in rows}
 
 
+def _without_held(session: Session, known: dict[tuple[str, str], Any]) -> dict[tuple[str, str], Any]:
+    """Without those for whom something is held. Asked after they are locked: before, it could change."""
+    ids = [row.id for row in known.values() if row.channel == "whatsapp"]
+    if not ids:
+        return known
+    rows = select(Message.conversation_id).where(Message.conversation_id.in_(ids), Message.state == "held")
+    held = set(session.execute(rows).scalars())
+    return {who: row for who, row in known.items() if row.id not in held}
+
+
 def _row(keys: Keyring, event: Event, conversation: Any) -> dict[str, Any] | None:
     """The row to write, if nothing is special about this event."""
     happened = event.happened
     if not isinstance(happened, Incoming) or happened.media or conversation is None:
         return None
-    if conversation.key_wrapped is None or conversation.holder == "closed" or conversation.held:
+    if conversation.key_wrapped is None or conversation.holder == "closed":
         return None
     body = intake.body_of(happened)
     if body["text"] and danger.find(body["text"], conversation.language) is not None:
@@ -123,6 +131,7 @@ def _write(session: Session, rows: list[dict[str, Any]]) -> None:
         .values(
             last_inbound_at=func.now(),
             opted_out_at=None,
+            asked_back_at=None,
             turn_due_at=func.coalesce(Conversation.turn_due_at, func.now()),
         )
         .execution_options(synchronize_session=False)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 
 BURST = 4
 """Messages that one chat may get at once: an answer of a few parts must not trickle in."""
+LONGEST = 10.0
+"""Seconds that a sender waits with a conversation in its hands; it has that for 60 (helpline.queues.LEASE)."""
 REMEMBERED = 5000
 """Chats whose pace is remembered; one that is forgotten has long been quiet."""
 
@@ -18,15 +20,22 @@ class Bucket:
         self._rate, self._burst = rate, burst
         self._level, self._at = burst, time.monotonic()
 
-    def wait(self, now: float | None = None) -> float:
-        """Take one: 0 if it may go now, else seconds until it may; then nothing was taken."""
+    def take(self, longest: float = 0.0, now: float | None = None) -> float:
+        """Take one: seconds after which it may go. More than `longest`: nothing was taken.
+
+        Who waits has a place in the line, so nobody is overtaken.
+        """
         now = time.monotonic() if now is None else now
         self._level = min(self._burst, self._level + (now - self._at) * self._rate)
         self._at = now
-        if self._level >= 1:
+        wait = max(0.0, (1 - self._level) / self._rate)
+        if wait <= longest:
             self._level -= 1
-            return 0.0
-        return (1 - self._level) / self._rate
+        return wait
+
+    def give_back(self) -> None:
+        """It was not used."""
+        self._level = min(self._burst, self._level + 1)
 
 
 class Pace:
@@ -39,13 +48,20 @@ class Pace:
         self._chats: OrderedDict[int, Bucket] = OrderedDict()
 
     def chat(self, conversation_id: int) -> float:
-        """Seconds that this chat must wait; 0: go on, and one is taken."""
+        """Seconds that this chat must rest; 0: go on, and one is taken."""
         bucket = self._chats.pop(conversation_id, None) or Bucket(self._per_chat, BURST)
         self._chats[conversation_id] = bucket
         while len(self._chats) > REMEMBERED:
             self._chats.popitem(last=False)
-        return bucket.wait()
+        return bucket.take()
 
     def channel(self) -> float:
-        """Seconds until the provider takes one more; 0: go on, and one is taken."""
-        return self._all.wait()
+        """Seconds until the provider takes one more from us. More than `LONGEST`: nothing was taken."""
+        return self._all.take(LONGEST)
+
+    def unused(self, conversation_id: int, channel: bool = True) -> None:
+        """Nothing was sent after all: give back what was taken for this chat, and for the channel."""
+        if conversation_id in self._chats:
+            self._chats[conversation_id].give_back()
+        if channel:
+            self._all.give_back()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from channels.contract import StatusReport
-from helpline import conversations, database, window
+from channels.twilio_errors import TEMPLATE_AT_FAULT
+from helpline import conversations, copies, database, templates, window
 from helpline.keys import Keyring
-from helpline.models import Conversation, EarlyReport, Message, Part
+from helpline.models import Conversation, EarlyReport, Message, Part, Tombstone
 
 RANK = {
     "queued": 0,
@@ -27,14 +29,19 @@ RANK = {
 
 EARLY_KEPT = timedelta(days=1)
 
+_OPEN = ("queued", "held", "sent", "uncertain")
+"""A message in another state was given up: its parts are not sent anew."""
+
 
 def receive(session: Session, keys: Keyring, channel: str, event: StatusReport) -> None:
     """Take a report in, or keep it for the part that it may be about."""
     part = _about(session, channel, event)
-    if part is None:
+    if part is None or part.provider_id not in (None, event.provider_id):
         session.add(EarlyReport(channel=channel, provider_id=event.provider_id, status=event.status, error=event.error))
         return
     if part.provider_id is None:  # our receipt was lost; the report tells us the provider's id
+        if denied(session, keys, channel, event.provider_id):
+            return
         part.provider_id = event.provider_id
     apply(session, keys, part, event.status, event.error)
 
@@ -62,9 +69,11 @@ def _about(session: Session, channel: str, event: StatusReport) -> Part | None:
 
 def catch_up(session: Session, keys: Keyring, part: Part) -> None:
     """Apply what was reported about a part before we knew its provider's id."""
-    mine = (EarlyReport.channel == part.channel, EarlyReport.provider_id == part.provider_id)
+    name = part.provider_id
+    mine = (EarlyReport.channel == part.channel, EarlyReport.provider_id == name)
     for early in session.execute(select(EarlyReport).where(*mine).order_by(EarlyReport.id)).scalars().all():
-        apply(session, keys, part, early.status, early.error)
+        if part.provider_id == name:  # until one says that nothing arrived
+            apply(session, keys, part, early.status, early.error)
     session.execute(delete(EarlyReport).where(*mine))
 
 
@@ -77,11 +86,15 @@ def apply(session: Session, keys: Keyring, part: Part, status: str, error: str |
     """Move the part forward, and its message with it. The conversation is locked."""
     message = session.get_one(Message, part.message_id)
     conversation = session.get_one(Conversation, message.conversation_id)
-    if status == "outside_window" and RANK[part.state] <= RANK["sent"] and conversation.key_wrapped is not None:
-        # WhatsApp says so after it took the message: nothing arrived, so the part may be sent anew.
-        part.state, part.error, part.provider_id = "queued", error, None
-        window.hold(session, keys, conversation, message)
-        return
+    if RANK[part.state] <= RANK["sent"] and message.state in _OPEN and conversation.key_wrapped is not None:
+        if status == "outside_window":
+            _deny(session, keys, part, error)
+            outside_window(session, keys, conversation, message, part)
+            return
+        if status == "failed" and error in TEMPLATE_AT_FAULT and templates.drop(keys, conversation, part):
+            _deny(session, keys, part, error)
+            window.again(session, conversation, message)
+            return
     new = {"outside_window": "failed"}.get(status, status)
     if RANK[new] <= RANK[part.state] or (part.state in ("delivered", "read") and new == "failed"):
         return
@@ -89,7 +102,36 @@ def apply(session: Session, keys: Keyring, part: Part, status: str, error: str |
     session.flush()
     conclude(session, message)
     if new == "opted_out":
-        conversation.opted_out_at = func.now()
+        window.opted_out(session, conversation)
+
+
+def outside_window(session: Session, keys: Keyring, conversation: Conversation, message: Message, part: Part) -> None:
+    """Held until the person writes; or sent at once, if they wrote after the part was handed over."""
+    last = conversation.last_inbound_at
+    if part.claimed_at is not None and last is not None and last > part.claimed_at:
+        window.again(session, conversation, message)
+    else:
+        window.hold(session, keys, conversation, message)
+
+
+def _deny(session: Session, keys: Keyring, part: Part, error: str | None) -> None:
+    """The provider took it and says that nothing arrived: it may be sent anew. What else is said of the first
+    one, repeated or late, is no longer about this part."""
+    if part.provider_id is not None:
+        seen = insert(Tombstone).values(digest=_digest(session, keys, part.channel, part.provider_id))
+        session.execute(seen.on_conflict_do_nothing())
+        copies.add(session, part.channel, part.provider_id)
+    part.state, part.error, part.provider_id = "queued", error, None
+
+
+def denied(session: Session, keys: Keyring, channel: str, provider_id: str) -> bool:
+    """Whether the provider said of this message of ours that it never arrived."""
+    row = select(Tombstone.digest).where(Tombstone.digest == _digest(session, keys, channel, provider_id))
+    return session.execute(row).first() is not None
+
+
+def _digest(session: Session, keys: Keyring, channel: str, provider_id: str) -> bytes:
+    return keys.index(session, "denied " + channel, provider_id)
 
 
 def conclude(session: Session, message: Message) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from helpline import (
+    ages,
     alarms,
     attachments,
     choices,
@@ -52,9 +53,10 @@ class ForBot:
 def attach(session: Session, conversation: Conversation, message: Message) -> Case | None:
     """Hang the message on the open case, so that its operator sees it. Returns the case, `None` if there is none."""
     case = desk.open_case_of(session, conversation)
+    if case is not None or conversation.holder == "operator":  # a supervisor's, for a complaint
+        attachments.want(session, conversation)
     if case is not None:
         message.case_id = case.id
-        attachments.want(session, conversation)
         database.notify(session, database.DESK, case.code)
     return case
 
@@ -73,10 +75,8 @@ class Turn:
 
     def route(self) -> ForBot | None:
         """Settle the message without the bot, or say what to ask the bot."""
-        if self.body.get("edited"):  # no new turn; whoever reads the chat sees what it says now
-            attach(self.session, self.conversation, self.message)
-            return None
-        picked = self._picked()
+        edited = bool(self.body.get("edited"))
+        picked = self._picked() if not edited else None
         if picked is not None and "desk" in picked:
             self._for_desk(picked)
             return None
@@ -85,13 +85,26 @@ class Turn:
         if alarm is not None:
             alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
             return None
+        if edited:  # no new turn; whoever reads the chat sees what it says now
+            attach(self.session, self.conversation, self.message)
+            return None
         if picked is None:
             self._learn_language(text)
+        child = picked is None and ages.says_child(text)
         if self.conversation.holder in ("waiting", "operator"):
+            if child:
+                desk.open_case(self.session, self.conversation, priority="child", reason="is_minor")
             if picked is not None or not self._always_works(text):
                 self._for_operator()
             return None
-        return self._for_bot(picked)
+        return self._for_bot({"intent": "is_minor", "slots": {}} if child else picked)
+
+    def can_be_passed_over(self) -> bool:
+        """Whether nothing is lost if only a later message is answered: no danger, no child, no choice for the desk."""
+        picked = self._picked() if not self.body.get("edited") else None
+        if picked is None and ages.says_child(self.body["text"]):
+            return False
+        return not (picked is not None and "desk" in picked) and self._alarm(picked, self.body["text"]) is None
 
     def _alarm(self, picked: dict[str, Any] | None, text: str) -> danger.Alarm | None:
         """Danger that was tapped, or in words whose handling failed when they were stored (intake)."""

@@ -67,9 +67,11 @@ def forget(session: Session) -> None:
 
 
 def _end_alerts(session: Session) -> None:
+    # Locked before counting: whoever sets one aside meanwhile begins the alert anew, or is counted.
+    sounding = alerts.locked(session, "update_set_aside")
     left = set(session.execute(select(SetAside.channel).where(SetAside.set_aside_at.is_not(None))).scalars())
-    for alert in alerts.current(session):
-        if alert.kind == "update_set_aside" and alert.channel not in left:
+    for alert in sounding:
+        if alert.channel not in left:
             alerts.over(session, alert.kind, alert.channel)
 
 

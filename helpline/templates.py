@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from channels import contract
 from channels.twilio_content import TwilioContent
 from channels.twilio_draft import MESSAGE_VARIABLE, Draft, unfit
-from helpline import words
+from helpline import conversations, words
 from helpline.database import Sessions, transaction
-from helpline.models import Template
+from helpline.keys import Keyring
+from helpline.models import Conversation, Part, Template
 from locales import LANGUAGES, translate
 
 CHANNEL = "whatsapp"
@@ -182,6 +183,18 @@ def approved(session: Session, response: str, language: str) -> Template | None:
     draft = draft_of({"response": response}, language)
     digest = digest_of(draft) if draft is not None else b""
     return session.execute(found.where(Template.digest == digest)).scalar_one_or_none()
+
+
+def drop(keys: Keyring, conversation: Conversation, part: Part) -> bool:
+    """Take the template from a part, which says the same as text then. `False` if it has none."""
+    if not part.body_sealed:
+        return False
+    seal = conversations.seal_of(keys, conversation)
+    body = seal.open(part.body_sealed)
+    if body.pop("template", None) is None:
+        return False
+    part.body_sealed = seal.close(body)
+    return True
 
 
 def _doubled(text: str, placeholders: frozenset[str]) -> str:

@@ -27,7 +27,7 @@ FALLBACK_AFTER = timedelta(seconds=28)
 """Nobody is left without a word for longer than 30 s; 2 s are for the sending."""
 MAX_ATTEMPTS = 5
 """A message that the bot fails on this often is set aside, so that the next one is answered."""
-BACKOFF = (0.5, 1.0, 2.0, 4.0)
+BACKOFF = (0.5, 1.0, 1.5, 2.0)
 """Seconds before a message that failed is tried again, by how often it failed."""
 AWAY_WAIT = 1.0
 FLOOD = 30
@@ -81,9 +81,9 @@ def _route(session: Session, keys: Keyring, settings: Settings, conversation: Co
     if message is None or conversation.key_wrapped is None or conversation.holder == "closed":
         TURNS.release(conversation, more=False)
         return Taken(conversation.channel)
-    if conversation.holder == "bot" and _floods(session, keys, settings, conversation, message):
-        return Taken(conversation.channel)
     turn = routing.Turn(session, keys, settings, conversation, message)
+    if conversation.holder == "bot" and _floods(session, keys, settings, conversation, turn):
+        return Taken(conversation.channel, turn.body.get("tap_id"))
     for_bot = turn.route()
     if for_bot is None:
         _settle(session, conversation, message)
@@ -92,7 +92,9 @@ def _route(session: Session, keys: Keyring, settings: Settings, conversation: Co
     return Taken(conversation.channel, turn.body.get("tap_id"), for_bot)
 
 
-def _floods(session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message) -> bool:
+def _floods(
+    session: Session, keys: Keyring, settings: Settings, conversation: Conversation, turn: routing.Turn
+) -> bool:
     """Whether this message gets no answer of its own now, because more come than anybody can want answered.
 
     It is passed over if a later one waits; the last one waits until the person pauses.
@@ -100,9 +102,9 @@ def _floods(session: Session, keys: Keyring, settings: Settings, conversation: C
     mine = (Message.conversation_id == conversation.id, Message.author == "person")
     before = select(Message.created_at, func.clock_timestamp()).where(*mine).order_by(Message.id.desc())
     row = session.execute(before.offset(FLOOD).limit(1)).first()
-    if row is None or row[1] - row[0] > FLOOD_WITHIN:
+    if row is None or row[1] - row[0] > FLOOD_WITHIN or not turn.can_be_passed_over():
         return False
-    now = row[1]
+    message, now = turn.message, row[1]
     if conversation.flooded_at is None or now - conversation.flooded_at > FLOOD_AGAIN:
         conversation.flooded_at = func.now()
         body = words.complete(desk.body("utter_writing_fast"), settings.name, conversation.country)

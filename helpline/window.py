@@ -7,14 +7,15 @@ for it, and the person may be written to first, they are asked once to write.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from channels.contract import Limits
-from helpline import conversations, database, templates
+from helpline import alerts, conversations, database, desk, templates
 from helpline.keys import Keyring
-from helpline.models import Conversation, Message
+from helpline.models import Conversation, Message, Part
 
 ASK_BACK = "utter_answer_waiting"
 MARGIN = timedelta(minutes=2)
@@ -32,19 +33,41 @@ def closed(session: Session, conversation: Conversation, limits: Limits) -> bool
 
 
 def hold(session: Session, keys: Keyring, conversation: Conversation, message: Message) -> None:
-    """Keep a message until the person writes; ask them to, once, where that is allowed and safe.
+    """Keep a message until the person writes; ask them to, once, where that is allowed and safe, or tell the desk.
 
-    The asking itself is never held: refused, it has failed.
+    The asking itself is never held: refused, it has failed. Nor is anything for whom nothing may be sent.
     """
-    if conversations.seal_of(keys, conversation).open(message.body_sealed).get("response") == ASK_BACK:
-        message.state, message.settled_at = "failed", func.now()
+    asking = conversations.seal_of(keys, conversation).open(message.body_sealed).get("response") == ASK_BACK
+    if asking or conversation.holder == "closed":
+        _end(session, message, "failed")
+    elif conversation.opted_out_at is not None:
+        _end(session, message, "opted_out")
     else:
         message.state, message.settled_at = "held", None
         if conversation.asked_back_at is None and _may_be_asked(session, conversation):
             conversation.asked_back_at = func.now()
             conversations.say(session, keys, conversation, {"response": ASK_BACK, "args": {}}, author="system")
+        elif conversation.asked_back_at is None:  # they do not know that something waits: somebody must
+            case = desk.open_case(session, conversation, priority="normal", reason="not_delivered", take=False)
+            message.case_id = message.case_id or case.id
+            alerts.sound(session, "not_delivered", conversation.channel)
     session.flush()
     database.notify(session, database.DESK)
+
+
+def _end(session: Session, message: Message, state: str) -> None:
+    message.state, message.settled_at = state, func.now()
+    session.flush()
+    left = update(Part).where(Part.message_id == message.id, Part.state == "queued")
+    session.execute(left.values(state=state, settled_at=func.now()))
+
+
+def again(session: Session, conversation: Conversation, message: Message) -> None:
+    """Send this message once more, from its first part that is not settled."""
+    message.state, message.settled_at, message.released_at = "queued", None, func.now()
+    conversation.send_due_at = func.coalesce(Conversation.send_due_at, func.now())
+    session.flush()
+    database.notify(session, database.SENDS)
 
 
 def _may_be_asked(session: Session, conversation: Conversation) -> bool:
@@ -60,8 +83,7 @@ def opened(session: Session, conversation: Conversation) -> None:
     if conversation.asked_back_at is not None:
         conversation.asked_back_at = None
     mine = (Message.conversation_id == conversation.id, Message.state == "held")
-    old = update(Message).where(*mine, Message.created_at < func.now() - KEPT)
-    session.execute(old.values(state="expired", settled_at=func.now()))
+    _settle_held(session, "expired", *mine, Message.created_at < func.now() - KEPT)
     released = session.execute(
         update(Message)
         .where(*mine)
@@ -72,3 +94,31 @@ def opened(session: Session, conversation: Conversation) -> None:
     if released:
         conversation.send_due_at = func.coalesce(Conversation.send_due_at, func.now())
         database.notify(session, database.SENDS)
+
+
+def opted_out(session: Session, conversation: Conversation) -> None:
+    """The person wants nothing more: what is held is not kept for the day when they write again."""
+    conversation.opted_out_at = func.now()
+    _settle_held(session, "opted_out", Message.conversation_id == conversation.id)
+    database.notify(session, database.DESK, conversation.code)
+
+
+def expire(session: Session) -> None:
+    """Settle what waited too long for people who never wrote."""
+    _settle_held(session, "expired", Message.created_at < func.now() - KEPT)
+
+
+def _settle_held(session: Session, state: str, *which: Any) -> None:
+    held = select(Message.id).where(Message.state == "held", *which).order_by(Message.id)
+    ids = session.execute(held.with_for_update(skip_locked=True)).scalars().all()
+    if not ids:
+        return
+    for table, mine in ((Message, Message.id.in_(ids)), (Part, Part.message_id.in_(ids) & (Part.state == "queued"))):
+        settled = state if table is Message or state != "expired" else "failed"
+        session.execute(
+            update(table)
+            .where(mine)
+            .values(state=settled, settled_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
+    database.notify(session, database.DESK)

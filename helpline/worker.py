@@ -17,7 +17,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from channels.contract import Channel, Finds, SendError, Types, Uncertain
+from channels.contract import Channel, Finds, Retry, SendError, Types, Uncertain
 from channels.telegram import Telegram
 from helpline import (
     bot,
@@ -28,13 +28,14 @@ from helpline import (
     fetching,
     housekeeping,
     languages,
+    pace,
     providers,
     routing,
     turns,
 )
 from helpline.database import transaction
 from helpline.keys import Keyring, keyring
-from helpline.pace import Pace
+from helpline.queues import LEASE
 from helpline.settings import Settings
 
 log = structlog.get_logger()
@@ -47,6 +48,8 @@ BOT_TIMEOUT = 10.0
 TYPING_AFTER = 1.0
 """Seconds after which a person sees that an answer is on its way; most answers are there long before."""
 SEND_TIMEOUT = 30.0
+STALE = 20.0
+"""Seconds after which a claimed part is not handed over any more; others take it from us after 60."""
 LOOK_UP_TIMEOUT = 15.0
 DATABASE_AWAY = 1.0
 
@@ -67,7 +70,9 @@ class Worker:
             finds=frozenset(name for name, channel in channels.items() if isinstance(channel, Finds)),
             origin=settings.public_url,
         )
-        self.paces = {name: Pace(limits.per_second, limits.per_chat) for name, limits in self.carriers.limits.items()}
+        self.paces = {
+            name: pace.Pace(limits.per_second, limits.per_chat) for name, limits in self.carriers.limits.items()
+        }
         self.turns_due, self.sends_due = asyncio.Event(), asyncio.Event()
         self.files = fetching.Files(self.in_transaction, keys, channels)
         self.chores = housekeeping.Housekeeping(self.in_transaction, keys, channels)
@@ -147,6 +152,20 @@ class Worker:
         finally:
             places.release()
 
+    async def settle(self, function: Callable[..., Any], *args: Any) -> Any:
+        """`in_transaction` for what has happened outside and must be written down: while the database is away, again
+        until the lease is over. The functions look at lease and state themselves, so repeating them is safe.
+        """
+        until = time.monotonic() + LEASE.total_seconds() - SEND_TIMEOUT
+        while True:
+            try:
+                return await self.in_transaction(function, *args)
+            except database.AWAY as error:
+                if time.monotonic() > until:
+                    raise
+                log.error("database away", step=function.__name__, error=error)
+                await asyncio.sleep(DATABASE_AWAY)
+
     async def in_transaction(self, function: Callable[..., Any], *args: Any) -> Any:
         def work() -> Any:
             with transaction(self.make) as session:
@@ -182,13 +201,14 @@ class Worker:
         """One request to the bot and one COMMIT with its answer, or a retry and in time a word to the person."""
         started = time.monotonic()
         timeout = BOT_TIMEOUT
-        if not asked.told:
-            timeout = max(0.5, min(timeout, turns.FALLBACK_AFTER.total_seconds() - asked.waited))
+        left = turns.FALLBACK_AFTER.total_seconds() - asked.waited
+        if not asked.told and left > 0:  # who waited longer already is not helped by a hasty try
+            timeout = max(0.5, min(timeout, left))
         away = False
         typing = asyncio.create_task(self._typing(asked))
         try:
             answer = await bot.turn(self.client, asked.request, timeout)
-            await self.in_transaction(turns.finish, self.keys, self.settings, owner, asked, answer)
+            await self.settle(turns.finish, self.keys, self.settings, owner, asked, answer)
             return
         except database.AWAY:
             raise
@@ -196,13 +216,15 @@ class Worker:
             away = True
             log.warning("bot away", message=asked.message_id, reason=str(error))
         except (bot.BotFailed, commands.BadCommand) as error:
+            # Cut short because the person must hear something, it says nothing of the message.
+            away = isinstance(error, bot.BotSlow) and timeout < BOT_TIMEOUT
             log.error("turn failed", message=asked.message_id, reason=f"{type(error).__name__} {error}")
         except Exception as error:
             log.error("turn failed", message=asked.message_id, error=error)
         finally:
             typing.cancel()
         waited = asked.waited + time.monotonic() - started
-        await self.in_transaction(turns.failed, self.keys, self.settings, owner, asked, away, waited)
+        await self.settle(turns.failed, self.keys, self.settings, owner, asked, away, waited)
 
     async def _typing(self, asked: routing.ForBot) -> None:
         """Show that an answer comes, where the channel can, while the bot takes long."""
@@ -226,35 +248,49 @@ class Worker:
         while not self.stopping.is_set():
             if await self._paused(leased, owner):
                 return
+            began = time.monotonic()
             claimed = await self.in_transaction(delivery.claim, self.keys, owner, leased.conversation_id, self.carriers)
+            if (claimed is None or claimed.since is not None) and leased.channel in self.paces:
+                self.paces[leased.channel].unused(leased.conversation_id)
             if claimed is None:
                 return
-            hand_over = self._send_part if claimed.since is None else self._look_up
-            wait = await hand_over(claimed, owner)
+            if claimed.since is not None:
+                wait = await self._look_up(claimed, owner)
+            else:
+                wait = await self._send_part(claimed, owner, began)
             if wait is not None:
                 return
         await self.in_transaction(delivery.give_back, owner, leased.conversation_id)
 
     async def _paused(self, leased: delivery.Leased, owner: str) -> bool:
         """Keep to the provider's pace. `True`: this chat must rest, and was given back until then."""
-        pace = self.paces.get(leased.channel)
-        if pace is None:
+        paced = self.paces.get(leased.channel)
+        if paced is None:
             return False
-        wait = pace.chat(leased.conversation_id)
-        if wait:
-            await self.in_transaction(delivery.give_back, owner, leased.conversation_id, wait)
-            return True
-        while (wait := pace.channel()) and not self.stopping.is_set():
-            await asyncio.sleep(wait)
-        return False
+        wait = paced.chat(leased.conversation_id)
+        if not wait:
+            wait = paced.channel()
+            if wait <= pace.LONGEST:
+                with contextlib.suppress(TimeoutError):
+                    if wait:
+                        await asyncio.wait_for(self.stopping.wait(), wait)
+                return False
+            paced.unused(leased.conversation_id, channel=False)
+        await self.in_transaction(delivery.give_back, owner, leased.conversation_id, wait)
+        return True
 
-    async def _send_part(self, claimed: delivery.Claimed, owner: str) -> float | None:
-        """Hand one part to its provider and settle it. Returns seconds to wait, `None`: go on."""
+    async def _send_part(self, claimed: delivery.Claimed, owner: str, began: float) -> float | None:
+        """Hand one part to its provider and settle it. Returns seconds to wait, `None`: go on.
+
+        `began`: when it was claimed (`time.monotonic`). Who slept since then may have been given up by others.
+        """
         channel = self.channels[claimed.channel]
         error: SendError
         try:
+            if time.monotonic() - began > STALE:
+                raise Retry("stale", after=0.0)
             receipt = await asyncio.wait_for(channel.send(claimed.address, claimed.part), SEND_TIMEOUT)
-            await self.in_transaction(delivery.sent, self.keys, owner, claimed, receipt)
+            await self.settle(delivery.sent, self.keys, owner, claimed, receipt)
             self.chores.sent(claimed.channel)
             return None
         except SendError as caught:
@@ -268,7 +304,7 @@ class Worker:
             error = Uncertain(type(caught).__name__)
         log.warning("part not sent", part=claimed.part_id, kind=type(error).__name__, code=error.code)
         finds = claimed.channel in self.carriers.finds
-        wait: float | None = await self.in_transaction(delivery.not_sent, self.keys, owner, claimed, error, finds)
+        wait: float | None = await self.settle(delivery.not_sent, self.keys, owner, claimed, error, finds)
         return wait
 
     async def _look_up(self, claimed: delivery.Claimed, owner: str) -> float | None:
@@ -282,14 +318,15 @@ class Worker:
                 channel.find(claimed.address, claimed.part, claimed.since), LOOK_UP_TIMEOUT
             )
             answered = True
-            if receipt is not None:
-                await self.in_transaction(delivery.sent, self.keys, owner, claimed, receipt)
+            if receipt is not None and await self.settle(delivery.sent, self.keys, owner, claimed, receipt):
                 return None
         except database.AWAY:
             raise
         except (SendError, TimeoutError) as error:
             log.warning("not looked up", part=claimed.part_id, kind=type(error).__name__)
-        wait: float | None = await self.in_transaction(delivery.looked_up, owner, claimed, answered)
+        except Exception as error:  # a mistake of ours in the channel must not hold up what comes after
+            log.error("not looked up", part=claimed.part_id, error=error)
+        wait: float | None = await self.settle(delivery.looked_up, owner, claimed, answered)
         return wait
 
     async def _listen(self) -> None:

@@ -75,7 +75,7 @@ class Rasa:
 
     def start_bot(self) -> None:
         self.bot = self._run("sh", "bin/bot")
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/webhooks/turn/ready", timeout=2).status_code == 200:

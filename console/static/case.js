@@ -26,7 +26,7 @@
   };
   folded();
 
-  let atEnd = true, amount = 0, draft = "", conduct = byId("conduct");
+  let atEnd = true, amount = 0, height = 0, draft = "", conduct = byId("conduct");
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     // A delivery state that did not change is not announced again.
     const { target, fragment } = event.detail;
@@ -36,6 +36,7 @@
     if (event.detail.target !== messages) return;
     atEnd = inSight();
     amount = messages.children.length;
+    height = messages.scrollHeight;
     draft = byId("text").value;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -45,7 +46,10 @@
       conduct = byId("conduct");
       folded();
     }
-    if (messages.children.length === amount) return;
+    if (messages.children.length === amount) {
+      if (atEnd && messages.scrollHeight !== height) toNewest(); // a picture stands where words stood
+      return;
+    }
     if (atEnd) toNewest();
     else newer.hidden = false;
   });
@@ -53,7 +57,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.target.id !== "text" || event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
     event.preventDefault();
-    if (!byId("reply").querySelector("button").disabled) byId("reply").requestSubmit();
+    if (!byId("reply").querySelector(".main").disabled) byId("reply").requestSubmit();
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.id === "reply") byId("refused").textContent = "";

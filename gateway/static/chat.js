@@ -41,15 +41,42 @@
     return made;
   }
 
-  function bubble(author, alias, text, time) {
+  function attached(file) {
+    let made;
+    if (file.kind === "image") {
+      made = node("a", "file picture");
+      const image = node("img");
+      image.src = file.url;
+      image.alt = page.strings.image;
+      made.append(image);
+    } else if (file.kind === "voice") {
+      made = node("audio", "file");
+      made.controls = true;
+      made.preload = "none";
+      made.src = file.url;
+      made.setAttribute("aria-label", page.strings.voice);
+      return made;
+    } else {
+      made = node("a", "file save", page.strings.document.replace("{name}", file.name));
+      made.download = "";
+    }
+    made.href = file.url;
+    return made;
+  }
+
+  function bubble(author, alias, text, time, files = []) {
     const item = node("li", "message " + author);
     const names = { me: page.strings.me, machine: page.strings.machine,
       person: page.strings.person.replace("{alias}", alias || page.strings.name) };
     const by = node("p", "by", names[author] + " ");
     by.append(node("time", "", clock(time)));
-    const words = node("p", "text", text);
-    words.dir = "auto";
-    item.append(by, words);
+    item.append(by);
+    if (text) {
+      const words = node("p", "text", text);
+      words.dir = "auto";
+      item.append(words);
+    }
+    item.append(...files.map(attached));
     return item;
   }
 
@@ -107,7 +134,7 @@
         return null;
       }
     }
-    const item = bubble(message.author, message.alias, message.text, message.time);
+    const item = bubble(message.author, message.alias, message.text, message.time, message.files);
     item.dataset.id = message.id;
     if (message.choices.length) offer(item, message.choices);
     const next = items().find((other) => !other.dataset.id || idOf(other) > message.id);
@@ -319,6 +346,11 @@
   }
 
   document.addEventListener("click", (event) => {
+    const picture = event.target instanceof Element && event.target.closest(".picture");
+    if (picture) { // larger in its place: a page of its own would have no way out
+      event.preventDefault();
+      picture.classList.toggle("whole");
+    }
     const button = event.target instanceof Element && event.target.closest("button");
     if (!button) return;
     if (button.closest(".choices")) choose(button);

@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+import threading
+import wave
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
 from sqlalchemy import Engine
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
+from channels.contract import Fetched, Media, MediaKind
 from console import create_app
-from helpline import conversations, desk, operators
+from helpline import attachments, conversations, database, desk, operators
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
-from helpline.models import Case, Conversation, Message, Operator
+from helpline.models import Attachment, Case, Conversation, Message, Operator
 from helpline.settings import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 _ids = itertools.count(1)
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def picture(format: str = "PNG", color: str = "steelblue", **more: Any) -> bytes:
+    """A small picture with something to see."""
+    made = Image.new("RGB", (240, 160), color)
+    ImageDraw.Draw(made).ellipse((60, 20, 180, 140), fill="white")
+    out = BytesIO()
+    made.save(out, format, **more)
+    return out.getvalue()
+
+
+def sound(seconds: float = 0.5) -> bytes:
+    """A WAV of a quiet tone."""
+    out = BytesIO()
+    with wave.open(out, "wb") as made:
+        made.setparams((1, 2, 8000, 0, "NONE", ""))
+        frames = (int(2000 * math.sin(i / 4)) for i in range(int(8000 * seconds)))
+        made.writeframes(b"".join(frame.to_bytes(2, "little", signed=True) for frame in frames))
+    return out.getvalue()
 
 
 class Browser:
@@ -37,7 +69,7 @@ class Browser:
         self.token = found.group(1) if found else self.token
         return answer
 
-    def post(self, path: str, data: dict[str, str] | None = None, **more: Any) -> TestResponse:
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
         return self.client.post(path, data={"csrf_token": self.token, **(data or {})}, **more)
 
     def cookie(self) -> str:
@@ -113,6 +145,29 @@ class Field:
         session.flush()
         return message
 
+    def send(
+        self, code: str, kind: MediaKind, content: bytes | None = None, *, reference: str = "file-id", name: str = ""
+    ) -> int:
+        """The person of this case sends something; with `content` it is fetched already. The attachment's id."""
+        with transaction(self.make) as session:
+            conversation = self.find(session, code).conversation
+            media = Media(kind, reference, name=name or None)
+            message = self.write(session, conversation, {"text": "", "media": [asdict(media)]})
+            attachments.note(session, message, [media])
+            attachments.want(session, conversation)
+            session.flush()
+            database.notify(session, database.DESK)
+            found = session.query(Attachment.id).filter_by(message_id=message.id).scalar() or 0
+        if content is not None:
+            self.fetch(found, content)
+        return found
+
+    def fetch(self, attachment_id: int, content: bytes) -> None:
+        """The worker brings a file."""
+        wanted = attachments.Wanted(attachment_id, "telegram", Media("other", "file-id"))
+        with transaction(self.make) as session:
+            attachments.stored(session, self.keys, wanted, Fetched(content))
+
     def find(self, session: Any, code: str) -> Case:
         case: Case = session.query(Case).filter_by(code=code).one()
         return case
@@ -121,3 +176,49 @@ class Field:
 @pytest.fixture
 def field(make: Sessions, keys: Keyring) -> Field:
     return Field(make, keys)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def desktop(chromium: Chromium, address: str, make: Sessions, cast: dict[str, Operator]) -> Iterator[Page]:
+    """Sam's queue. In the end: no complaint of the browser, no request to anybody else."""
+    with transaction(make) as session:
+        token = operators.invite(session, session.get_one(Operator, cast["sam"].id))
+    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    troubles: list[str] = []
+
+    def complained(message: ConsoleMessage) -> None:
+        # A line that a test cut, and a reply that was refused in words, are what the test is about.
+        expected = any(known in message.text for known in ("ERR_INTERNET_DISCONNECTED", "422"))
+        if message.type == "error" and not expected:
+            troubles.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(address):
+            troubles.append(request.url)
+
+    page.on("console", complained)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", asked)
+    page.goto(f"{address}/once/{token}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#live")).to_have_text("Live")
+    yield page
+    page.context.close()
+    assert troubles == [], "\n".join(troubles)

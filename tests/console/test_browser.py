@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import func
-from werkzeug.serving import make_server
 
-from helpline import database, operators
+from helpline import database
 from helpline.database import Sessions, transaction
-from helpline.models import Operator
-from tests.console.conftest import Field
+from tests.console.conftest import CHROMIUM, Field
 
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="no Chromium on this machine")
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-
-
-@pytest.fixture
-def sam(chromium: Browser, address: str, make: Sessions, cast: dict[str, Operator]) -> Iterator[Page]:
-    """Sam's queue. In the end: no complaint of the browser, no request to anybody else."""
-    with transaction(make) as session:
-        token = operators.invite(session, session.get_one(Operator, cast["sam"].id))
-    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
-    troubles: list[str] = []
-
-    def complained(message: ConsoleMessage) -> None:
-        if message.type == "error" and "ERR_INTERNET_DISCONNECTED" not in message.text:
-            troubles.append(message.text)
-
-    def asked(request: Request) -> None:
-        if not request.url.startswith(address):
-            troubles.append(request.url)
-
-    page.on("console", complained)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("request", asked)
-    page.goto(f"{address}/once/{token}")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#live")).to_have_text("Live")
-    yield page
-    page.context.close()
-    assert troubles == []
+def sam(desktop: Page) -> Page:
+    return desktop
 
 
 def test_a_new_case_appears_by_itself_with_a_cue(sam: Page, field: Field) -> None:

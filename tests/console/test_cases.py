@@ -190,8 +190,7 @@ def test_an_address_is_never_shown(sign_in: SignIn, field: Field, make: Sessions
     code = field.case("hello", channel="sms")
     with transaction(make) as session:
         case = field.find(session, code)
-        references = {"contact": "+48999888777", "voice": "file-id-1"}
-        media = [{"kind": kind, "reference": reference} for kind, reference in references.items()]
+        media = [{"kind": "voice", "reference": "file-id-1"}]
         field.write(session, case.conversation, {"text": "", "media": media})
     browser = sign_in("ines")
     for path in ("/", f"/cases/{code}", f"/cases/{code}/news"):
@@ -241,7 +240,8 @@ def test_an_erased_conversation_opens_empty_and_closed(sign_in: SignIn, field: F
     ("queued", [], "queued"), ("sent", [], "sent"), ("sent", ["delivered", "read"], "delivered"),
     ("sent", ["read", "read"], "read"), ("sent", ["read", "sent"], "sent"),
     ("failed", ["sent", "failed"], "failed"),
-    ("sent", ["queued"], "sent"),
+    ("sent", ["queued"], "sent"), ("queued", ["sent", "checking"], "checking"), ("held", ["queued"], "held"),
+    ("expired", ["checking"], "expired"),
 ])
 def test_a_message_got_as_far_as_its_slowest_part(state: str, parts: list[str], shown: str) -> None:
     assert _state(state, parts) == shown
@@ -262,3 +262,43 @@ def test_delivery_reads_in_words_and_follows_without_reload(
         session.add(part)
     news = sam.get(f"/cases/{code}/news?shown={message.id}").text
     assert f'id="d{message.id}" hx-swap-oob="true">Read</span>' in news
+
+
+@pytest.mark.parametrize(("state", "part", "error", "words"), [
+    ("queued", "checking", None, "Asking the provider whether it arrived…"),
+    ("uncertain", "uncertain", "timeout", "May not have arrived"),
+    ("expired", "queued", "401", "Too old, not sent"),
+    ("failed", "failed", "21614", "Not delivered: this is not a mobile number."),
+    ("failed", "failed", "30003", "Not delivered: their phone is off or out of reach."),
+    ("failed", "failed", "30006", "Not delivered: this is a landline."),
+    ("failed", "failed", "12345", "Not delivered: the provider refused it (12345)."),
+    ("failed", "failed", None, ">Not delivered</span>"),
+])
+def test_how_far_a_message_got_is_said_in_words(
+    sign_in: SignIn, field: Field, make: Sessions, state: str, part: str, error: str | None, words: str
+) -> None:
+    code, sam = field.case("hello", channel="sms"), sign_in("sam")
+    sam.post(f"/cases/{code}/claim")
+    sam.post(f"/cases/{code}/reply", {"text": "Hello"})
+    with transaction(make) as session:
+        message = session.execute(select(Message).where(Message.author == "operator")).scalar_one()
+        message.state = state
+        session.add(Part(
+            message_id=message.id, channel="sms", position=1, body_sealed=b"", state=part, error=error
+        ))
+    assert words in sam.get(f"/cases/{code}").text
+
+
+def test_what_the_core_says_by_itself_reads_like_everything_else(
+    sign_in: SignIn, field: Field, make: Sessions, keys: Keyring
+) -> None:
+    code = field.case("hello", channel="whatsapp", reason="not_delivered")
+    with transaction(make) as session:
+        conversation = field.find(session, code).conversation
+        for response in ("utter_answer_waiting", "utter_writing_fast"):
+            conversations.say(session, keys, conversation, desk.body(response), author="system")
+    page = sign_in("sam").get(f"/cases/{code}").text
+    assert "There is an answer for you here." in page
+    assert "We have all your messages." in page
+    assert "no longer exists" not in page
+    assert "an answer was not delivered" in page

@@ -73,6 +73,6 @@ def test_every_code_of_the_product_has_a_label() -> None:
     domain = yaml.safe_load(DOMAIN.read_text(encoding="utf-8"))
     steering = {"affirm", "deny", "skip", "stop", "repeat", "change_language", "bot_challenge"}
     assert set(domain["intents"]) - steering <= set(labels.TOPICS)
-    assert set(commands.REASONS) | {"complaint", "bot_away", "set_aside"} <= set(labels.REASONS)
+    assert set(commands.REASONS) | {"complaint", "bot_away", "set_aside", "not_delivered"} <= set(labels.REASONS)
     assert tuple(labels.PRIORITY) == desk.PRIORITIES
     assert set(labels.CONSENT) == set(labels.CONSENT_MEANS) == set(commands.CONSENT_LEVELS)

@@ -34,6 +34,11 @@ _TABLES = (
     "operators",
     "roles",
     "tombstones",
+    "early_reports",
+    "provider_copies",
+    "set_aside",
+    "alerts",
+    "templates",
     "secrets",
 )
 

@@ -196,7 +196,7 @@ def _listening(engine: Any) -> bool:
     with engine.connect() as connection:
         return bool(
             connection.exec_driver_sql(
-                "SELECT 1 FROM pg_stat_activity WHERE datname = 'core' AND query LIKE 'LISTEN%%sends'"
+                "SELECT 1 FROM pg_stat_activity WHERE datname = 'core' AND query LIKE 'LISTEN%%files'"
             ).first()
         )
 
@@ -281,7 +281,7 @@ def test_a_conversation_that_cannot_be_opened_holds_up_nobody(work: Work, writes
     with work():
         for other in others:
             assert len(other.says("hello")) == 1
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_the_language_is_learned_from_a_phrase_and_kept_on_a_word(work: Work, writes: Writes) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import gettext
 import uuid
+import wave
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 import locales
 from gateway import create_app
-from helpline import conversations, database
+from helpline import attachments, conversations, database
 from helpline.database import Sessions
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message
@@ -76,6 +79,21 @@ def untranslated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locales, "catalogue", tolerant)
 
 
+def picture() -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (240, 160), "steelblue").save(out, "PNG")
+    return out.getvalue()
+
+
+def sound() -> bytes:
+    """Half a second of silence."""
+    out = BytesIO()
+    with wave.open(out, "wb") as made:
+        made.setparams((1, 2, 8000, 0, "NONE", ""))
+        made.writeframes(bytes(8000))
+    return out.getvalue()
+
+
 @dataclass
 class Stored:
     """What the database holds, opened."""
@@ -111,6 +129,15 @@ class Stored:
             found = conversations.find(session, self.keys, "web", token)
             assert found is not None
             work(session, found)
+
+    def file(self, token: str, kind: str, content_type: str, content: bytes, text: str = "") -> int:
+        """An operator sends a file to somebody, as the desk does. The attachment's id."""
+        with database.transaction(self.make) as session:
+            found = conversations.find(session, self.keys, "web", token)
+            assert found is not None
+            body = {"text": text, "file": kind}
+            message = conversations.say(session, self.keys, found, body, author="operator")
+            return attachments.add(session, self.keys, message, kind, content_type, content).id
 
     def saying(self, body: dict[str, Any]) -> Callable[[Any, Conversation], None]:
         """For `change`: the bot says something, and its turn is done."""

@@ -36,8 +36,12 @@ def test_it_ends_with_its_last_byte(request_: bytes) -> None:
 REFUSED = {
     "a head that never ends": b"GET /" + b"a" * MAX_HEAD,
     "a body over the limit": POST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1),
-    "a chunk over the limit": POST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (MAX_BODY + 1),
-    "chunks over the limit": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"4\r\nabcd\r\n" * (MAX_BODY // 4),
+    "a chunk over the limit": POST + b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"a" * (MAX_BODY + 1),
+    "chunks over the limit": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"4\r\nabcd\r\n" * (MAX_BODY // 4 + 1),
+    "a body of little but sizes": POST
+    + b"Transfer-Encoding: chunked\r\n\r\n"
+    + b"1;%s\r\nx\r\n" % (b"y" * 900) * 1200
+    + b"2",
     "a chunk without a size": POST + b"Transfer-Encoding: chunked\r\n\r\nhello\r\n",
     "a size that never ends": POST + b"Transfer-Encoding: chunked\r\n\r\n1;" + b"x" * 2000,
     "a trailer that never ends": POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + b"x" * (MAX_HEAD + 1),

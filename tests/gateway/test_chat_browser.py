@@ -15,7 +15,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gateway import chat
 from helpline import desk
-from tests.gateway.conftest import Stored
+from tests.gateway.conftest import Stored, picture, sound
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
@@ -116,6 +116,33 @@ def test_a_tap_is_answered(visit: Visit, stored: Stored) -> None:
         "",
         "c",
     ]
+
+
+def test_an_operators_files_are_shown_played_and_saved(visit: Visit, stored: Stored) -> None:
+    visit.write("hello")
+    sent(visit, "hello")
+    stored.file(visit.token, "image", "image/png", picture(), "This is where we are.")
+    stored.file(visit.token, "voice", "audio/x-wav", sound())
+    stored.file(visit.token, "document", "application/pdf", b"%PDF-1.4\n%%EOF\n")
+    for _ in ("live", "after a reload"):
+        image = visit.page.locator(".picture img")
+        expect(image).to_be_visible(timeout=8000)
+        assert image.evaluate("img => img.decode().then(() => img.naturalWidth)") == 240
+        assert visit.page.locator("audio").evaluate(
+            "player => new Promise((done, failed) => { player.onloadedmetadata = () => done(player.duration);"
+            " player.onerror = () => failed(new Error('no sound')); player.load(); player.preload = 'auto'; })"
+        ) == pytest.approx(0.5, abs=0.1)
+        with visit.page.expect_download() as saved:
+            visit.page.get_by_role("link", name="Save this document").click()
+        assert saved.value.suggested_filename == "file.pdf"
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
+        height = image.bounding_box()
+        image.click()
+        assert visit.page.url.endswith("/chat")  # larger in its place, where the way out is
+        expect(visit.page.locator("#exit")).to_be_in_viewport()
+        assert image.bounding_box() != height
+        assert visit.said()[-1] == "This is where we are."
+        visit.page.reload()
 
 
 def test_text_is_never_markup(visit: Visit, stored: Stored) -> None:

@@ -169,6 +169,8 @@ EVERY_ROUTE = [
     ("GET", "/", 302),
     ("GET", "/chat", 200),
     ("GET", "/chat/messages", 200),
+    ("GET", "/chat/files/1", 404),
+    ("GET", "/files/nothing", 404),
     ("POST", "/chat/messages", 403),
     ("POST", "/chat/language", 403),
     ("GET", "/healthz", 200),

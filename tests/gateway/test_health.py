@@ -83,6 +83,26 @@ def test_a_database_that_takes_no_writes_is_not_ready(bot: tuple[type[Bot], Flas
     assert Person(app).write("help").status_code == 503
 
 
+def test_a_disk_that_has_room_only_for_what_is_small_is_not_ready(
+    bot: tuple[type[Bot], Flask], engine: Engine
+) -> None:
+    _, app = bot
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+            )
+        )
+        connection.execute(
+            text("CREATE TRIGGER full_disk BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        )
+    assert app.test_client().get("/readyz").get_json()["database"] is True
+    app.extensions["readiness"] = health.Readiness("http://127.0.0.1:1")
+    assert Person(app).write("help").status_code == 503
+    assert app.test_client().get("/readyz").get_json()["database"] is False
+
+
 def test_metrics_count_what_waits(olena: Person, stored: Stored, client: FlaskClient) -> None:
     olena.write("one")
     olena.write("two")

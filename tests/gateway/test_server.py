@@ -95,7 +95,9 @@ def goes_on_slowly(line: socket.socket) -> None:
 
 
 @pytest.mark.parametrize(
-    "slow", [drips_a_head, drips_a_body, says_nothing, stays_after_the_answer, goes_on_slowly], ids=lambda way: way.__name__
+    "slow",
+    [drips_a_head, drips_a_body, says_nothing, stays_after_the_answer, goes_on_slowly],
+    ids=lambda way: way.__name__,
 )
 def test_slow_ones_are_dropped_and_others_served(port: int, slow: Callable[[socket.socket], None]) -> None:
     lines = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(20)]  # ten for each thread
