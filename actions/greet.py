@@ -6,7 +6,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context
-from actions.screening_flow import ask_again
+from actions.screening_flow import ask_again, stands_again
 from actions.speech import say
 from actions.step import Events, Step
 
@@ -16,7 +16,7 @@ class ActionGreet(Step):
         return "action_greet"
 
     def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
-        if context.asking(tracker):
+        if stands_again(tracker):
             return ask_again(dispatcher, tracker)
         say(dispatcher, "utter_hello_again" if context.earlier_turns(tracker) else "utter_menu")
-        return []
+        return ask_again(dispatcher, tracker)

@@ -25,6 +25,12 @@ def ask(dispatcher: CollectingDispatcher, question: str) -> None:
     say(dispatcher, f"utter_q_{question}")
 
 
+def stands_again(tracker: Tracker) -> bool:
+    """Whether `ask_again` will say something: the open question is more than an offer."""
+    asking = tracker.get_slot(slots.ASKING)
+    return asking == "screening" or asking in REASKED
+
+
 def ask_again(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[Dict[str, Any]]:
     """Ask the open question once more after something else was answered; an open offer lapses."""
     asking = tracker.get_slot(slots.ASKING)

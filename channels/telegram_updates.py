@@ -251,7 +251,7 @@ def _degrees(value: object) -> float:
 
 
 def _size(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _BIGGEST else None
 
 
 def _language(user: User | None) -> str | None:

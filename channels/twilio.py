@@ -26,7 +26,7 @@ from channels.contract import (
 )
 from channels.twilio_api import API_URL, TwilioApi
 from channels.twilio_draft import unfit
-from channels.twilio_inbound import bare, callback_url, media, reports
+from channels.twilio_inbound import SID, bare, callback_url, media, reports
 from channels.twilio_media import TwilioMedia
 from channels.twilio_signature import TwilioSignature, read_form
 
@@ -35,8 +35,6 @@ _E164: Final = re.compile(r"\+[1-9][0-9]{4,14}")
 _WHATSAPP_USER_ID: Final = re.compile(r"[A-Z]{2}(\.ENT)?\.[A-Za-z0-9]{1,128}")
 """Meta's business-scoped user id, `US.13491208655302741918`. Since 2026 it stands where the number was
 for people who hide their number behind a username, and it is answered like a number."""
-
-_SID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
 
 _OPT_IN_WORDS: Final = frozenset({"start", "unstop"})
 
@@ -83,7 +81,7 @@ class _TwilioChannel:
             # it would be talking to ourselves.
             return reports(form, request.url)
         provider_id, sender = form.first("MessageSid"), form.first("From")
-        if not provider_id or not sender:
+        if not provider_id or not SID.fullmatch(provider_id) or not sender:
             raise Unreadable("no MessageSid or no From")
         address = self._address(sender)
         # Advanced Opt-Out names what Twilio did by itself. It answers HELP too, but that stays a person's
@@ -105,7 +103,9 @@ class _TwilioChannel:
 
     def parse_status(self, request: RawRequest) -> list[Inbound]:
         """The report in a status callback; [] while the message is on its way. Raises `Unreadable`."""
-        return reports(read_form(request), request.url)
+        form = read_form(request)
+        ours = form.first("From") or self.prefix  # one address serves both channels; each takes its own
+        return reports(form, request.url) if ours.startswith("whatsapp:") == (self.prefix != "") else []
 
     async def send(self, address: str, part: Part) -> Receipt:
         """`Receipt.provider_id` is the message SID. Choices stand in the text (`limits.choices` is 0)."""
@@ -125,7 +125,7 @@ class _TwilioChannel:
 
     async def forget(self, provider_id: str) -> None:
         """As `contract.Forgets` has it; media go with their message. `Retry` while it is still on its way."""
-        if not _SID.fullmatch(provider_id):
+        if not SID.fullmatch(provider_id):
             raise GiveUp("sid")
         await self._api.gone(lambda client: client.messages(provider_id).delete_async())
 

@@ -18,6 +18,9 @@ from channels.twilio_signature import Form
 _MAX_MEDIA: Final = 10
 """Attachments in one message, at most (Twilio's guide to media messages)."""
 
+SID: Final = re.compile(r"[A-Za-z0-9]{1,64}")
+"""Twilio's names of messages: two letters and 32 hexadecimal digits, today."""
+
 _REFERENCE: Final = re.compile(r"[0-9a-z]{1,40}")
 """What `Part.reference` may be, and all that is believed of one that comes back."""
 
@@ -52,7 +55,7 @@ def reports(form: Form, url: str) -> list[Inbound]:
     """The report in a status callback to `url`; [] while the message is on its way. Raises `Unreadable`."""
     provider_id = form.first("MessageSid") or form.first("SmsSid")
     word = form.first("MessageStatus") or form.first("SmsStatus")
-    if not provider_id or word not in _STATUS:
+    if not provider_id or not SID.fullmatch(provider_id) or word not in _STATUS:
         raise Unreadable("no status that we know")
     status = _STATUS[word]
     if status is None:

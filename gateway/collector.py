@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import InternalError
-
 from helpline import database, intake_batch
 from helpline.intake_batch import Event
 from helpline.keys import Keyring
@@ -89,7 +87,7 @@ class Collector:
         try:
             with database.transaction(self._make) as session:
                 written = intake_batch.receive_plain(session, self._keys, events)
-        except (*database.AWAY, InternalError) as error:
+        except database.AWAY as error:
             for waiting in together:
                 waiting.done.set_exception(error)
             return

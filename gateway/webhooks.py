@@ -9,7 +9,7 @@ from functools import partial
 from flask import Blueprint, Response, abort, current_app, request
 from sqlalchemy.orm import Session
 
-from channels.contract import Channel, Inbound, NotAuthentic, RawRequest, Unreadable
+from channels.contract import Channel, NotAuthentic, RawRequest, Unreadable
 from channels.twilio import TwilioSms, TwilioWhatsApp
 from gateway.store import Away, store
 from helpline import intake, set_aside
@@ -23,24 +23,28 @@ log = logging.getLogger(__name__)
 def telegram() -> Response:
     """Empty answer: Telegram would carry out a JSON body that names a method."""
     channel = _configured("telegram")
-    _take(channel, ["telegram"], channel.parse)
+    _take(channel, _reader(channel))
     return Response(status=200)
 
 
 @blueprint.post("/twilio/<any(sms, whatsapp):name>")
 def twilio(name: str) -> Response:
     channel = _configured(name)
-    _take(channel, [name], channel.parse)
+    _take(channel, _reader(channel))
     return _twiml()
 
 
 @blueprint.post("/twilio/status")
 def status() -> Response:
-    """One address for both channels: a message SID is unique at Twilio, so only its own channel knows it."""
+    """One address for both channels; each reads its own reports."""
     known = [channel for channel in _channels().values() if isinstance(channel, TwilioSms | TwilioWhatsApp)]
     if not known:
         abort(404)
-    _take(known[0], [channel.name for channel in known], known[0].parse_status)
+
+    def read(request: RawRequest) -> list[Event]:
+        return [Event(channel.name, one) for channel in known for one in channel.parse_status(request)]
+
+    _take(known[0], read)
     return _twiml()
 
 
@@ -60,8 +64,15 @@ def _twiml() -> Response:
     return Response("<Response/>", 200, content_type="text/xml; charset=utf-8")
 
 
-def _take(channel: Channel, names: list[str], parse: Callable[[RawRequest], list[Inbound]]) -> None:
-    """Store what the request says, under each of the channels in `names`.
+def _reader(channel: Channel) -> Callable[[RawRequest], list[Event]]:
+    def read(request: RawRequest) -> list[Event]:
+        return [Event(channel.name, one) for one in channel.parse(request)]
+
+    return read
+
+
+def _take(channel: Channel, read: Callable[[RawRequest], list[Event]]) -> None:
+    """Store what the request says.
 
     Aborts with 403 unless the provider made the request, 413 if it is too large. Raises `Away`. An authentic
     request that nobody can read is logged and accepted: refused, it would come again and hold up what waits
@@ -74,12 +85,12 @@ def _take(channel: Channel, names: list[str], parse: Callable[[RawRequest], list
         log.warning("not authentic: %s", channel.name)
         abort(Response(status=403))
     try:
-        events = parse(raw)
+        events = read(raw)
     except Unreadable:
         log.warning("unreadable: %s", channel.name)
         return
     try:
-        _write(events, names)
+        _write(events)
     except Away:
         raise
     except Exception as error:
@@ -87,19 +98,19 @@ def _take(channel: Channel, names: list[str], parse: Callable[[RawRequest], list
     else:
         return
     # Outside the handler: what broke us may quote the request.
-    log.error("failed: %s from %s", reason, channel.name)
-    if not store().run(partial(_count, store().keys, channel.name, raw.body, reason)):
+    name = events[0].channel
+    log.error("failed: %s from %s", reason, name)
+    if not store().run(partial(_count, store().keys, name, raw.body, reason)):
         abort(Response(status=500))
-    log.critical("set aside: %s from %s", reason, channel.name)
+    log.critical("set aside: %s from %s", reason, name)
 
 
 def _count(keys: Keyring, channel: str, body: bytes, reason: str, session: Session) -> bool:
     return set_aside.failed(session, keys, channel, body, reason)
 
 
-def _write(happened: Sequence[Inbound], names: list[str]) -> None:
+def _write(events: Sequence[Event]) -> None:
     held = store()
-    events = [Event(name, one) for one in happened for name in names]
 
     def work(session: Session) -> None:
         for event in events:

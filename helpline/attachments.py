@@ -85,7 +85,7 @@ def lease(session: Session, keys: Keyring, channels: Sequence[str]) -> Wanted | 
         .join(Message, Message.id == Attachment.message_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(Attachment.due_at <= func.now(), Message.channel.in_(channels))
-        .order_by(Attachment.due_at)
+        .order_by(Attachment.due_at, Attachment.id)
         .limit(1)
         .with_for_update(of=Attachment, skip_locked=True)
     ).first()

@@ -154,8 +154,11 @@ def _store(channel: Telegram, make: Sessions, ring: Keyring, settings: Settings,
     except Exception as error:
         reason = type(error).__name__
     log.error("failed", channel="telegram", error=reason)
-    with transaction(make) as session:
-        return set_aside.failed(session, ring, "telegram", polled.body, reason)
+    try:
+        with transaction(make) as session:
+            return set_aside.failed(session, ring, "telegram", polled.body, reason)
+    except database.AWAY:
+        return False
 
 
 def _take(channel: Channel, make: Sessions, ring: Keyring, settings: Settings, name: str, body: bytes) -> None:

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, func, select
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
 from helpline.settings import Settings
 
 Sessions = sessionmaker[Session]
 
-AWAY = (OperationalError, InterfaceError, TimeoutError)
+AWAY = (OperationalError, InterfaceError, InternalError, TimeoutError)
 """The database is away or overloaded: nobody's fault who wrote, so it is waited for and never counted against them."""
 
 TURNS, SENDS, FILES, DESK = "wayline_turns", "wayline_sends", "wayline_files", "wayline_desk"

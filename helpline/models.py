@@ -239,7 +239,7 @@ class EarlyReport(Base):
     error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
 
-    __table_args__ = (Index("early_reports_provider", "channel", "provider_id"),)
+    __table_args__ = (UniqueConstraint("channel", "provider_id", "status"),)
 
 
 class Tombstone(Base):

@@ -37,7 +37,10 @@ def receive(session: Session, keys: Keyring, channel: str, event: StatusReport) 
     """Take a report in, or keep it for the part that it may be about."""
     part = _about(session, channel, event)
     if part is None or part.provider_id not in (None, event.provider_id):
-        session.add(EarlyReport(channel=channel, provider_id=event.provider_id, status=event.status, error=event.error))
+        early = insert(EarlyReport).values(
+            channel=channel, provider_id=event.provider_id, status=event.status, error=event.error
+        )
+        session.execute(early.on_conflict_do_nothing())
         return
     if part.provider_id is None:  # our receipt was lost; the report tells us the provider's id
         if denied(session, keys, channel, event.provider_id):

@@ -210,7 +210,7 @@ def test_what_was_taken_though_twilio_broke_is_found_and_not_sent_twice(line: Li
     if report_first:
         callback = line.provider.sent[0].status_callback or ""
         query = callback.partition("?")[2]
-        fields = twilio.status_callback(line.provider.sent[0].sid, "delivered")
+        fields = twilio.status_callback(line.provider.sent[0].sid, "delivered", prefix="whatsapp:")
         headers, form = twilio.webhook(callback, fields, line.provider.auth_token)
         assert line.web.post(f"/webhooks/twilio/status?{query}", data=form, headers=headers).status_code == 200
     until(lambda: line.states()[-1] == "sent")

@@ -176,7 +176,11 @@ class Running:
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=0),
         )
         self._numbers = itertools.count(int(time.time()) % 100_000 * 1000)
-        self.mend()
+        try:
+            self.mend()
+        except BaseException:
+            self.close()  # a worker that is left behind would answer the next run's messages
+            raise
 
     def process(self, name: str, log: str = "") -> Process:
         """A process of the Procfile by its name, not started."""

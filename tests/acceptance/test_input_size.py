@@ -50,6 +50,7 @@ class Memory:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self.peak = max(self.peak, self._now())
 
     @property
     def growth(self) -> int:

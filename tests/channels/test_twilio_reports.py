@@ -44,9 +44,11 @@ def form(fields: Mapping[str, str]) -> RawRequest:
     ],
 )
 def test_a_delivery_report_is_told(word: str, error: str | None, status: DeliveryStatus) -> None:
-    fields = status_callback(SID, word, error)
-    assert SMS.parse_status(form(fields)) == [StatusReport(SID, status, error)]
-    assert WHATSAPP.parse_status(form(fields)) == [StatusReport(SID, status, error)]
+    by_sms, by_whatsapp = (status_callback(SID, word, error, prefix) for prefix in ("", "whatsapp:"))
+    assert SMS.parse_status(form(by_sms)) == [StatusReport(SID, status, error)]
+    assert SMS.parse_status(form(by_whatsapp)) == []
+    assert WHATSAPP.parse_status(form(by_whatsapp)) == [StatusReport(SID, status, error)]
+    assert WHATSAPP.parse_status(form(by_sms)) == []
 
 
 @pytest.mark.parametrize("word", ["accepted", "scheduled", "queued", "sending", "partially_delivered"])

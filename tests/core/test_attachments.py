@@ -86,7 +86,8 @@ def test_while_the_machine_alone_reads_nothing_is_fetched_and_then_all_of_it(
         assert until(lambda: states(make) == [("stored", None)] * 3, 20)
         take(photo("three"))
         assert until(lambda: states(make) == [("stored", None)] * 4, 20)
-    assert channel.asked == ["file of one", "file of two", "voice", "file of three"]
+    assert sorted(channel.asked[:3]) == ["file of one", "file of two", "voice"]
+    assert channel.asked[3:] == ["file of three"]
 
 
 def pending(make: Sessions) -> bool:

@@ -71,7 +71,7 @@ def people(make: Sessions, keys: Keyring, plain: Settings, some: Iterable[str] =
             first = Incoming(address_of(person), f"{person} {SEEN}", text="hello")
             row = intake.receive(session, keys, plain, channel_of(person), first)
             assert row is not None
-            session.execute(update(Message).values(state="handled"))
+            session.execute(update(Message).where(Message.state == "pending").values(state="handled"))
             row.turn_due_at, row.last_inbound_at = None, func.now() - timedelta(days=2)
             match person:
                 case "erased":
@@ -182,6 +182,15 @@ def test_what_is_plain_takes_no_road_of_its_own(known: None, make: Sessions, key
     events = [plain(person, 1) for person in ("known", "opted out", "backing off", "window", "operator")]
     with transaction(make) as session:
         assert intake_batch.receive_plain(session, keys, events) == [True] * 5
+
+
+def test_whoever_is_waited_for_with_an_answer_gets_it(
+    known: None, make: Sessions, keys: Keyring, settings: Settings
+) -> None:
+    """Held answers go out when their person writes, also in a batch with others."""
+    assert together(make, keys, settings, [plain("held", 1), plain("window", 1)]) == [False, True]
+    with make() as session:
+        assert session.execute(select(Message.state).where(Message.author == "bot")).scalars().all() == ["queued"]
 
 
 def test_a_batch_calls_the_workers(known: None, make: Sessions, keys: Keyring, database_url: str) -> None:

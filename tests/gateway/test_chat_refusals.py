@@ -111,6 +111,13 @@ def test_somebody_who_writes_fast_is_not_held_up_but_a_flood_is(olena: Person, y
     assert yusuf.write("help").status_code == 202
 
 
+@pytest.mark.parametrize("path", ["/chat/messages", "/chat/language"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'{"a":' * 20_000, b"\xff\xfe"])
+def test_broken_json_is_refused_never_crashes(olena: Person, path: str, body: bytes) -> None:
+    answer = olena.client.post(path, data=body, content_type="application/json", headers=OURS)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "malformed")
+
+
 @pytest.mark.parametrize("fields", [{}, {"language": "xx"}, {"language": 3}, [], "en"])
 def test_an_unknown_language_is_refused(olena: Person, fields: Any) -> None:
     assert olena.client.post("/chat/language", json=fields, headers=OURS).status_code == 400

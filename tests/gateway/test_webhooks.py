@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import ChunkMissingTerminator, InvalidChunkSize, NoMoreData
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -50,9 +51,7 @@ def test_a_telegram_message_is_stored_before_an_empty_200(client: FlaskClient, s
 
 
 @pytest.mark.parametrize("name", ["sms", "whatsapp"])
-def test_a_twilio_message_is_stored_before_empty_twiml(
-    client: FlaskClient, stored: Stored, name: str
-) -> None:
+def test_a_twilio_message_is_stored_before_empty_twiml(client: FlaskClient, stored: Stored, name: str) -> None:
     answer = ring(client, name, TWILIO[name](PHONE, "Потрібна допомога", SID))
     assert (answer.status_code, answer.data, answer.mimetype) == (200, b"<Response/>", "text/xml")
     assert stored.messages() == [(name, "person", {"text": "Потрібна допомога"})]
@@ -66,9 +65,7 @@ def test_a_repeated_webhook_is_a_no_op(client: FlaskClient, stored: Stored) -> N
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET.upper()])
-def test_telegram_without_the_secret_is_refused(
-    client: FlaskClient, stored: Stored, secret: str | None
-) -> None:
+def test_telegram_without_the_secret_is_refused(client: FlaskClient, stored: Stored, secret: str | None) -> None:
     answer = tell(client, said(1), secret)
     assert (answer.status_code, answer.data) == (403, b"")
     assert stored.messages() == []
@@ -91,9 +88,7 @@ def test_the_query_is_part_of_what_twilio_signs(client: FlaskClient, stored: Sto
     assert stored.texts() == ["hello"]
 
 
-def test_an_authentic_update_that_nobody_can_read_does_not_come_again(
-    client: FlaskClient, stored: Stored
-) -> None:
+def test_an_authentic_update_that_nobody_can_read_does_not_come_again(client: FlaskClient, stored: Stored) -> None:
     for body in (
         b"",
         b"{",
@@ -142,6 +137,29 @@ def test_half_a_body_is_not_taken_for_all_of_it(client: FlaskClient, stored: Sto
     assert cut.status_code == 400  # not 200: Telegram must send it again
     assert tell(client, body).status_code == 200
     assert stored.texts() == ["I need help"]
+
+
+class Broken(io.RawIOBase):
+    """Chunks that break off, or that are none: gunicorn raises while they are read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [NoMoreData(), InvalidChunkSize(b"zz"), ChunkMissingTerminator(b"x")])
+def test_chunks_that_are_none_are_refused(client: FlaskClient, error: Exception) -> None:
+    answer = client.post(
+        "/webhooks/telegram",
+        headers={"X-Telegram-Bot-Api-Secret-Token": SECRET, "Transfer-Encoding": "chunked"},
+        environ_overrides=GUNICORN | {"wsgi.input": Broken(error)},
+    )
+    assert answer.status_code == 400
 
 
 def test_a_body_of_unknown_length_is_limited_too(client: FlaskClient) -> None:
@@ -209,7 +227,10 @@ def test_a_delivery_report_reaches_the_part_of_its_channel(client: FlaskClient, 
             )
         )
     for word in ("delivered", "sent"):  # late and out of order
-        assert ring(client, "status", twilio.status_callback("SM" + "c" * 32, word)).data == b"<Response/>"
+        assert (
+            ring(client, "status", twilio.status_callback("SM" + "c" * 32, word, prefix="whatsapp:")).data
+            == b"<Response/>"
+        )
     with stored.make() as session:
         assert session.execute(select(Part.state)).scalar_one() == "delivered"
 

@@ -104,16 +104,16 @@ def picture(fields: Mapping[str, str], *urls: str, content_type: str = "image/jp
     return dict(fields) | {"NumMedia": str(len(urls))} | media | types
 
 
-def status_callback(sid: str, status: str, error: str | None = None) -> dict[str, str]:
+def status_callback(sid: str, status: str, error: str | None = None, prefix: str = "") -> dict[str, str]:
     """The fields of a delivery report on a message of ours."""
     fields = {
         "SmsSid": sid,
         "SmsStatus": status,
         "MessageStatus": status,
-        "To": "+380501234567",
+        "To": f"{prefix}+380501234567",
         "MessageSid": sid,
         "AccountSid": "AC" + "5" * 32,
-        "From": "+48732000001",
+        "From": f"{prefix}+48732000001",
         "ApiVersion": "2010-04-01",
     }
     return fields | ({"ErrorCode": error} if error else {})

@@ -88,8 +88,16 @@ def upgrade() -> None:
     op.add_column("parts", sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("parts", sa.Column("looked_up", sa.Integer(), server_default="0", nullable=False))
 
+    op.drop_index("early_reports_provider", table_name="early_reports")
+    op.execute("DELETE FROM early_reports")  # they are of the last day, and may be double
+    op.create_unique_constraint(
+        "early_reports_channel_provider_id_status_key", "early_reports", ["channel", "provider_id", "status"]
+    )
+
 
 def downgrade() -> None:
+    op.drop_constraint("early_reports_channel_provider_id_status_key", "early_reports", type_="unique")
+    op.create_index("early_reports_provider", "early_reports", ["channel", "provider_id"], unique=False)
     op.drop_column("parts", "looked_up")
     op.drop_column("parts", "claimed_at")
     op.drop_column("messages", "released_at")
