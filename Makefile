@@ -30,6 +30,7 @@ train: setup  ## train the dialogue model if its data changed
 	@.venv/bin/python -c 'from helpline import model; model.train()'
 bench: setup-dev train  ## measure turns, memory, intake
 	@.venv/bin/python -m benchmarks
+	@.venv/bin/python -m benchmarks.intake
 acceptance: setup-dev browser train  ## the numbered checks at full size (docs/acceptance.md), more than an hour
 	@ACCEPTANCE=full .venv/bin/python -m pytest tests/acceptance
 rehearse: setup train  ## play scripted people on a helpline of their own, before real ones write

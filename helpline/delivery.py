@@ -205,9 +205,12 @@ def _drop(session: Session, conversation: Conversation) -> None:
 
 
 def sent(session: Session, keys: Keyring, owner: str, claimed: Claimed, receipt: contract.Receipt) -> bool:
-    """The provider took the part. `False` if it had said before that this very message never arrived."""
+    """The provider took the part. `False` if it had said before that this very message never arrived, or if what was
+    found there is another part of ours in the same words."""
     _, part = _locked(session, claimed)
     if reports.denied(session, keys, claimed.channel, receipt.provider_id):
+        return False
+    if claimed.since is not None and _is_another(session, claimed, receipt):
         return False
     if part is None or part.provider_id is not None:
         if part is None or part.provider_id != receipt.provider_id:  # nothing of ours will name it
@@ -220,6 +223,13 @@ def sent(session: Session, keys: Keyring, owner: str, claimed: Claimed, receipt:
     reports.catch_up(session, keys, part)
     reports.conclude(session, session.get_one(Message, part.message_id))
     return True
+
+
+def _is_another(session: Session, claimed: Claimed, receipt: contract.Receipt) -> bool:
+    theirs = select(Part.id).where(
+        Part.channel == claimed.channel, Part.provider_id == receipt.provider_id, Part.id != claimed.part_id
+    )
+    return session.execute(theirs.limit(1)).first() is not None
 
 
 def not_sent(

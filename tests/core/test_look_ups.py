@@ -98,6 +98,28 @@ def test_a_look_up_begins_where_the_part_was_handed_over(
     assert before - timedelta(seconds=5) < channel.looks[0] < datetime.now(UTC)
 
 
+def test_the_same_words_sent_before_are_another_message(
+    at_once: None, queue: Queue, work: Work, make: Sessions
+) -> None:
+    """ "I did not understand", twice in a minute: what is found at the provider is the first of them."""
+    channel = Finding()
+    queue("again")
+    with work(channel):
+        assert until(lambda: done(make), 20)
+    with make() as session:
+        first = session.execute(select(Part.provider_id)).scalar_one()
+    assert first is not None
+    channel.found = [Receipt(first)] * 3
+    channel.rule = lambda address, part, attempt: Uncertain("timeout") if len(channel.attempts()) == 2 else None
+    queue("again")
+    with work(channel):
+        assert until(lambda: done(make), 20)
+    assert channel.attempts() == ["again"] * 3
+    assert states(make) == ["sent", "sent"]
+    with make() as session:
+        assert len(set(session.execute(select(Part.provider_id)).scalars())) == 2
+
+
 def test_looks_wait_for_each_other(make: Sessions, keys: Keyring, queue: Queue) -> None:
     """A message may show up late in the provider's list: 25 s pass before its absence counts."""
     queue("one")
@@ -189,7 +211,7 @@ def test_an_answer_of_a_first_try_does_not_fail_the_second(make: Sessions, keys:
 
 
 def test_two_workers_and_an_unsure_provider(at_once: None, queue: Queue, work: Work, make: Sessions) -> None:
-    channels = [Finding(found=[Receipt("SM9")] * 9), Finding(found=[Receipt("SM9")] * 9)]
+    channels = [Finding(found=[Receipt(f"SM{worker}{n}") for n in range(9)]) for worker in ("a", "b")]
     for channel in channels:
         channel.rule = lambda address, part, attempt: Uncertain("timeout") if part.text.startswith("odd") else 0.02
     for number in range(8):
