@@ -11,8 +11,8 @@ help:  ## list the targets
 run: setup  ## set up, train if needed, start the helpline and print its addresses
 	@WAYLINE_DEMO=$${WAYLINE_DEMO-1} ./wayline up
 
-test: setup-dev browser train  ## set up and pass all tests
-	@.venv/bin/python -m pytest
+test: setup-dev browser train  ## set up and pass all tests that take less than minutes each
+	@.venv/bin/python -m pytest -m "not slow"
 
 check: setup-dev train  ## lint, types, fresh strings, data
 	@.venv/bin/ruff check .
@@ -31,8 +31,8 @@ train: setup  ## train the dialogue model if its data changed
 bench: setup-dev train  ## measure turns, memory, intake
 	@.venv/bin/python -m benchmarks
 	@.venv/bin/python -m benchmarks.intake
-acceptance: setup-dev browser train  ## the numbered checks at full size (docs/acceptance.md), more than an hour
-	@ACCEPTANCE=full .venv/bin/python -m pytest tests/acceptance
+acceptance: setup-dev browser train  ## the numbered checks (docs/acceptance.md), some ten minutes; ACCEPTANCE=full: more than an hour
+	@.venv/bin/python -m pytest tests/acceptance
 rehearse: setup train  ## play scripted people on a helpline of their own, before real ones write
 	@./wayline rehearse
 screenshots: setup-dev browser train  ## renew the pictures of the README

@@ -19,6 +19,8 @@ from tests.acceptance.conftest import Figures
 from tests.acceptance.running import Running
 from tests.stack import Rasa
 
+pytestmark = pytest.mark.slow
+
 AWAY = words.source("utter_bot_away").text.partition(".")[0]
 ASKS = "what about my passport"
 

@@ -20,6 +20,8 @@ from tests.acceptance.providers import named
 from tests.acceptance.running import Running
 from tests.providers import telegram
 
+pytestmark = pytest.mark.slow
+
 CLOCK = str(Path(__file__).parent / "clock")
 HOUR = 3600
 

@@ -16,6 +16,8 @@ from tests.acceptance.load import Load
 from tests.acceptance.providers import named
 from tests.acceptance.running import Running
 
+pytestmark = pytest.mark.slow
+
 CHATS = 8
 
 

@@ -20,6 +20,8 @@ from tests.acceptance.logs import Logs
 from tests.acceptance.running import Running
 from tests.providers import telegram, twilio
 
+pytestmark = pytest.mark.slow
+
 SHORT, FULL = 1_000, 10_000
 SEED = 26
 

@@ -22,6 +22,8 @@ from tests.acceptance.conftest import Figures
 from tests.acceptance.running import SECRET, Running
 from tests.providers import telegram, twilio
 
+pytestmark = pytest.mark.slow
+
 WITHIN = 10.0
 """Seconds in which a request must be refused."""
 

@@ -15,6 +15,8 @@ from tests.acceptance.providers import named
 from tests.acceptance.running import Running, Who
 from tests.providers.server import Fault
 
+pytestmark = pytest.mark.slow
+
 BATCH = 16
 """People who write at once: as many as `web` has threads."""
 

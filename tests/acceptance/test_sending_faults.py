@@ -23,6 +23,8 @@ from tests.providers import telegram
 from tests.providers.server import Fault, broken_after_taking, error_page, hang_up, slow
 from tests.providers.twilio import api_error
 
+pytestmark = pytest.mark.slow
+
 NOISE = 1.0
 """Seconds: below this the 95th percentile on a busy machine says nothing about us. Who waited behind the busy chat
 would wait for 7 s and more.
