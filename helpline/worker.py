@@ -153,8 +153,8 @@ class Worker:
             places.release()
 
     async def settle(self, function: Callable[..., Any], *args: Any) -> Any:
-        """`in_transaction` for what has happened outside and must be written down: while the database is away, again
-        until the lease is over. The functions look at lease and state themselves, so repeating them is safe.
+        """`in_transaction` with a lease in our hands: while the database is away, again until the lease is over. Given
+        up, it would hold the chat back for a minute. The functions look at lease and state, so repeating them is safe.
         """
         until = time.monotonic() + LEASE.total_seconds() - SEND_TIMEOUT
         while True:
@@ -249,7 +249,7 @@ class Worker:
             if await self._paused(leased, owner):
                 return
             began = time.monotonic()
-            claimed = await self.in_transaction(delivery.claim, self.keys, owner, leased.conversation_id, self.carriers)
+            claimed = await self.settle(delivery.claim, self.keys, owner, leased.conversation_id, self.carriers)
             if (claimed is None or claimed.since is not None) and leased.channel in self.paces:
                 self.paces[leased.channel].unused(leased.conversation_id)
             if claimed is None:
@@ -260,7 +260,7 @@ class Worker:
                 wait = await self._send_part(claimed, owner, began)
             if wait is not None:
                 return
-        await self.in_transaction(delivery.give_back, owner, leased.conversation_id)
+        await self.settle(delivery.give_back, owner, leased.conversation_id)
 
     async def _paused(self, leased: delivery.Leased, owner: str) -> bool:
         """Keep to the provider's pace. `True`: this chat must rest, and was given back until then."""
@@ -276,7 +276,7 @@ class Worker:
                         await asyncio.wait_for(self.stopping.wait(), wait)
                 return False
             paced.unused(leased.conversation_id, channel=False)
-        await self.in_transaction(delivery.give_back, owner, leased.conversation_id, wait)
+        await self.settle(delivery.give_back, owner, leased.conversation_id, wait)
         return True
 
     async def _send_part(self, claimed: delivery.Claimed, owner: str, began: float) -> float | None:
