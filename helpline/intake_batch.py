@@ -24,7 +24,8 @@ _INSERT = text(
     "SELECT conversation_id, 'person', channel, provider_id, body_sealed, 'pending' FROM unnest("
     "CAST(:conversation_id AS bigint[]), CAST(:channel AS text[]), CAST(:provider_id AS text[]), "
     "CAST(:body_sealed AS bytea[])) WITH ORDINALITY "
-    "AS said (conversation_id, channel, provider_id, body_sealed, place) ORDER BY place ON CONFLICT (channel, provider_id) DO NOTHING RETURNING conversation_id"
+    "AS said (conversation_id, channel, provider_id, body_sealed, place) ORDER BY place "
+    "ON CONFLICT (channel, provider_id) DO NOTHING RETURNING conversation_id"
 )
 """One statement for any number of rows: SQLAlchemy builds a list of VALUES anew for every batch, which took longer
 than the database."""
