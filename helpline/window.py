@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from channels.contract import Limits
-from helpline import alerts, conversations, database, desk, templates
+from helpline import conversations, database, desk, templates
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message, Part
 
@@ -50,7 +50,6 @@ def hold(session: Session, keys: Keyring, conversation: Conversation, message: M
         elif conversation.asked_back_at is None:  # they do not know that something waits: somebody must
             case = desk.open_case(session, conversation, priority="normal", reason="not_delivered", take=False)
             message.case_id = message.case_id or case.id
-            alerts.sound(session, "not_delivered", conversation.channel)
     session.flush()
     database.notify(session, database.DESK)
 

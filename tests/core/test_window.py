@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from channels.contract import Incoming, Limits, OptedOut, OptOut, OutsideWindow, Receipt, StatusReport
-from helpline import conversations, delivery, erasure, intake, templates, window
+from helpline import alerts, conversations, delivery, erasure, intake, templates, window
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
-from helpline.models import Conversation, Message, Part, Template
+from helpline.models import Case, Conversation, Message, Part, Template
 from helpline.settings import Settings
 from tests.core.conftest import Take
 from tests.core.sending import PHONE, lapse
@@ -195,6 +195,11 @@ def test_without_an_approved_template_nobody_is_asked(say: Say, make: Sessions, 
     wrote(make, days=2)
     assert sends(make, keys) == []
     assert ours(make, keys) == [("an answer", "held")]
+    with make() as session:  # but somebody at the desk is told; that it became too old would not be true
+        case = session.execute(select(Case)).scalar_one()
+        assert (case.reason, case.state) == ("not_delivered", "waiting")
+        assert session.execute(select(Message.case_id)).scalars().all()[-1] == case.id
+        assert alerts.current(session) == []
 
 
 @pytest.mark.parametrize("late", [False, True])
