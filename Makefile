@@ -4,7 +4,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help run test check setup setup-dev browser train bench acceptance rehearse screenshots catalogues lock clean
+.PHONY: help run test check setup setup-dev browser train evaluate bench acceptance rehearse screenshots catalogues lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | column -t -s '	'
 
@@ -28,6 +28,8 @@ browser:
 	@sh bin/browser
 train: setup  ## train the dialogue model if its data changed
 	@.venv/bin/python -c 'from helpline import model; model.train()'
+evaluate: train  ## how well the model understands; FILE=path.tsv: on lines of intent, style and text
+	@PYTHONPATH=. .venv-bot/bin/python -W ignore -m bot.evaluate $(FILE)
 bench: setup-dev train  ## measure turns, memory, intake
 	@.venv/bin/python -m benchmarks
 	@.venv/bin/python -m benchmarks.intake

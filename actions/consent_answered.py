@@ -6,8 +6,8 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import context, questions, slots
-from actions.screening_flow import ask
+from actions import context, slots
+from actions.screening_flow import begin
 from actions.speech import command, say
 from actions.step import Events, Step
 
@@ -23,6 +23,4 @@ class ActionConsentAnswered(Step):
             say(dispatcher, "utter_screening_declined")
             return [SlotSet(slots.ASKING, None), SlotSet(slots.PATH, None)]
         command(dispatcher, "set_consent", purpose="screening", given=True)
-        question = questions.following(tracker.get_slot(slots.PATH), {})
-        ask(dispatcher, question)
-        return [SlotSet(slots.ASKING, "screening"), SlotSet(slots.QUESTION, question), SlotSet(slots.ANSWERS, {})]
+        return begin(dispatcher, tracker.get_slot(slots.PATH))

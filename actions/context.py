@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional
 
 from rasa_sdk import Tracker
 
@@ -17,6 +17,27 @@ def of(tracker: Tracker) -> Dict[str, Any]:
 
 def intent(tracker: Tracker) -> str:
     return str((tracker.latest_message.get("intent") or {}).get("name") or "")
+
+
+def text(tracker: Tracker) -> str:
+    """What the person typed; "" for a tapped choice."""
+    return str((tracker.latest_message or {}).get("text") or "").replace("\u2060", "")
+
+
+def language(tracker: Tracker) -> str:
+    """The language of the chat, as we write it."""
+    return str(of(tracker).get("language") or "en")
+
+
+def concepts(tracker: Tracker) -> FrozenSet[str]:
+    """Concepts of data/lexicon that the model's featurizer found in the message."""
+    return frozenset((tracker.latest_message or {}).get("concepts") or ())
+
+
+def clauses(tracker: Tracker, least: float) -> List[str]:
+    """Intents of the single sentences of a message that has several, at `least` this confidence, in their order."""
+    found = [one["intent"] for one in of(tracker).get("clauses") or () if one["confidence"] >= least]
+    return list(dict.fromkeys(found))
 
 
 def desk_is_open(tracker: Tracker) -> bool:

@@ -7,12 +7,14 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, slots
-from actions.screening_flow import record_open
+from actions.screening_flow import record_open, tell_signs
 from actions.speech import command, say
 from actions.step import Events, Step
 
 
 class ActionDanger(Step):
+    hears = frozenset({"danger_now", "self_harm"})
+
     def name(self) -> str:
         return "action_danger"
 
@@ -21,5 +23,6 @@ class ActionDanger(Step):
         events = record_open(dispatcher, tracker)
         response = "utter_self_harm" if kind == "self_harm" else "utter_danger"
         say(dispatcher, response if context.desk_is_open(tracker) else response + "_closed")
+        tell_signs(dispatcher, tracker)
         command(dispatcher, "hand_over", priority="danger", reason=kind, consent="none", topic=kind)
         return [*events, SlotSet(slots.ASKING, None)]

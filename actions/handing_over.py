@@ -9,6 +9,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, slots
+from actions.screening_flow import tell_signs
 from actions.speech import command, say
 
 
@@ -23,5 +24,6 @@ def hand_over(dispatcher: CollectingDispatcher, tracker: Tracker, consent: str) 
         say(dispatcher, "utter_handover_closed")
     topic = tracker.get_slot(slots.TOPIC)
     priority = tracker.get_slot(slots.PRIORITY) or "normal"
+    tell_signs(dispatcher, tracker)
     command(dispatcher, "hand_over", priority=priority, reason="asked", consent=consent, topic=topic)
     return [SlotSet(slots.ASKING, None), SlotSet(slots.CONSENT, None)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional
 
 import yaml
 
 _FILE = Path(__file__).parent.parent / "data" / "screening.yml"
 _DATA: Dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+
+NEGATIONS = frozenset({"no", "nobody_nothing", "never_not_once", "without_lacking", "dont_want"})
+"""Concepts that may turn a sentence round."""
 
 Answers = Dict[str, str]
 """Question -> yes, no or skip."""
@@ -16,6 +19,27 @@ Answers = Dict[str, str]
 
 def _questions(path: str) -> List[Dict[str, Any]]:
     return _DATA["paths"][path]["questions"]
+
+
+def _question(name: str) -> Dict[str, Any]:
+    return next((q for path in _DATA["paths"].values() for q in path["questions"] if q["ask"] == name), {})
+
+
+def mentioned(concepts: FrozenSet[str]) -> List[str]:
+    """Indicators whose `heard` concepts all stand in a message. No negation is looked at: an operator asks."""
+    return [
+        name
+        for name, indicator in _DATA["indicators"].items()
+        if any(concepts.issuperset(together) for together in indicator.get("heard") or ())
+    ]
+
+
+def implied(question: Optional[str], concepts: FrozenSet[str]) -> Optional[str]:
+    """affirm or deny if the words answer the open question without saying yes or no; `None` where a "not" stands."""
+    asked = _question(question or "")
+    if not asked or concepts & NEGATIONS or asked["indicator"] not in mentioned(concepts):
+        return None
+    return {"yes": "affirm", "no": "deny"}.get(asked["match"])
 
 
 def following(path: str, answers: Answers) -> Optional[str]:
@@ -33,9 +57,12 @@ def matched(path: str, answers: Answers) -> List[str]:
 
 
 def priority(indicators: List[str]) -> str:
-    """ "high" where signs of control stand among others or signs come from many answers, else "normal".
+    """ "child" where a child is concerned and something else was noticed; "high" where signs of control stand among
+    others or signs come from many answers, else "normal".
 
     Groups weigh, not single answers (Global Protection Cluster guide, section 3: no indicator is proof).
     """
     groups = {_DATA["indicators"][name]["group"] for name in indicators}
+    if "under_18" in indicators and len(indicators) > 1:
+        return "child"
     return "high" if len(indicators) >= 3 or ("control" in groups and len(groups) > 1) else "normal"

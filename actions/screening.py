@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import List
+
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -11,6 +13,8 @@ from actions.screening_flow import ask, record
 from actions.speech import say
 from actions.step import Events, Step
 
+AT_WORK = ("job_offer", "present_job")
+"""Paths after which rights at work are offered."""
 ANSWER = {"affirm": "yes", "deny": "no", "skip": "skip"}
 
 
@@ -29,5 +33,16 @@ class ActionScreening(Step):
             ask(dispatcher, question)
             return [SlotSet(slots.ANSWERS, answers), SlotSet(slots.QUESTION, question)]
         events = record(dispatcher, tracker, answers)
-        say(dispatcher, "utter_screening_signs" if questions.matched(path, answers) else "utter_screening_few")
+        self._sum_up(dispatcher, path, questions.matched(path, answers))
         return [*events, SlotSet(slots.ASKING, "person")]
+
+    def _sum_up(self, dispatcher: CollectingDispatcher, path: str, signs: List[str]) -> None:
+        """What could help, without a label."""
+        if not signs:
+            say(dispatcher, "utter_screening_few")
+        elif path == "someone":
+            say(dispatcher, "utter_screening_signs_someone")
+        elif path in AT_WORK:
+            say(dispatcher, "utter_screening_signs")
+        else:
+            say(dispatcher, "utter_screening_signs", choose=["talk_to_person", "deny"])

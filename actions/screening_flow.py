@@ -21,6 +21,14 @@ REASKED = {
 """What stands again after an interruption, by `asking`. Offers ("questions", "person") are not repeated."""
 
 
+def begin(dispatcher: CollectingDispatcher, path: str) -> List[Dict[str, Any]]:
+    """Say what the questions are about, and ask the first."""
+    question = questions.following(path, {})
+    say(dispatcher, f"utter_intro_{path}")
+    ask(dispatcher, str(question))
+    return [SlotSet(slots.ASKING, "screening"), SlotSet(slots.QUESTION, question), SlotSet(slots.ANSWERS, {})]
+
+
 def ask(dispatcher: CollectingDispatcher, question: str) -> None:
     say(dispatcher, f"utter_q_{question}")
 
@@ -60,6 +68,13 @@ def record(dispatcher: CollectingDispatcher, tracker: Tracker, answers: question
         SlotSet(slots.SCREENED, done),
         SlotSet(slots.PRIORITY, questions.priority(signs)),
     ]
+
+
+def tell_signs(dispatcher: CollectingDispatcher, tracker: Tracker) -> None:
+    """Hand over what the person's own words may point to, as "may have been mentioned"; nothing was asked about it."""
+    heard = tracker.get_slot(slots.HEARD)
+    if heard:
+        command(dispatcher, "note_signs", indicators=heard)
 
 
 def record_open(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[Dict[str, Any]]:

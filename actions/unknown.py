@@ -1,4 +1,4 @@
-"""Not understood: once with choices, twice with a person. Nobody is left in a loop with a machine."""
+"""Not sure what was meant: once with the likeliest meanings as choices, twice with a person. Nobody is left alone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import context, slots
+from actions import context, declining, meanings, phrases, slots
+from actions.answer import ActionAnswer, is_topic
 from actions.handing_over import hand_over
 from actions.screening_flow import REASKED, ask_again, record_open
 from actions.speech import say
 from actions.step import Events, Step
+
+LONG = 400
+"""Characters from which on a text is taken for something pasted."""
 
 
 class ActionUnknown(Step):
@@ -29,11 +33,33 @@ class ActionUnknown(Step):
         if asking == "screening" and not again:
             say(dispatcher, "utter_answer_yes_no")
             return ask_again(dispatcher, tracker)
+        if asking not in REASKED and asking != "screening":
+            guessed = self._guess(dispatcher, tracker, again)
+            if guessed is not None:
+                return guessed
         if again:
             events = record_open(dispatcher, tracker)
             say(dispatcher, "utter_unknown_again")
             return [*events, SlotSet(slots.ASKING, "person")]
         if asking in REASKED:
             return ask_again(dispatcher, tracker)
-        say(dispatcher, "utter_unknown_first")
+        say(dispatcher, "utter_long_text" if len(context.text(tracker)) > LONG else "utter_unknown_first")
         return [SlotSet(slots.ASKING, None)]
+
+    def _guess(self, dispatcher: CollectingDispatcher, tracker: Tracker, again: bool) -> Events | None:
+        """What the words may mean: asked about, or known from what was chosen or talked about before."""
+        declined = declining.response(tracker, context.intent(tracker))
+        if declined:
+            say(dispatcher, declined)
+            return [SlotSet(slots.ASKING, None)]
+        candidates = meanings.likely(tracker)
+        topic = tracker.get_slot(slots.TOPIC)
+        known = meanings.settled(tracker, candidates)
+        if not known and topic and phrases.follows_up(context.text(tracker), context.language(tracker)):
+            known = topic if not meanings.DANGER.intersection(candidates) else ""
+        if known and is_topic(known):
+            tracker.latest_message["intent"] = {"name": known, "confidence": 1.0}
+            return ActionAnswer().answer(dispatcher, tracker)
+        if not candidates or again:
+            return None
+        return [*meanings.offer(dispatcher, "utter_did_you_mean", candidates), SlotSet(slots.ASKING, None)]

@@ -6,18 +6,24 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import slots
+from actions import context, slots
 from actions.screening_flow import record_open
 from actions.speech import command, say
 from actions.step import Events, Step
 
 
 class ActionWatched(Step):
+    hears = frozenset({"being_watched"})
+
     def name(self) -> str:
         return "action_watched"
 
     def answer(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> Events:
         events = record_open(dispatcher, tracker)
         command(dispatcher, "set_contact_safety", watched=True, contact_first=False)
-        say(dispatcher, "utter_watched")
-        return [*events, SlotSet(slots.ASKING, None)]
+        if tracker.get_slot(slots.DETAIL) == "more":
+            say(dispatcher, "utter_hide_words")
+            say(dispatcher, f"utter_clear_{context.of(tracker).get('channel') or 'web'}")
+        else:
+            say(dispatcher, "utter_watched")
+        return [*events, SlotSet(slots.ASKING, None), SlotSet(slots.DETAIL, None)]

@@ -43,8 +43,16 @@ class NamedResponses(TemplatedNaturalLanguageGenerator):
             "response": utter_action,
             "args": args,
             "text": _fill(only["text"], args),
-            "choices": choices(only.get("buttons") or []),
+            "choices": choices(chosen(only.get("buttons") or [], args.get("choose"))),
         }
+
+
+def chosen(buttons: List[Dict[str, str]], intents: Optional[List[str]]) -> List[Dict[str, str]]:
+    """The buttons of these intents in this order; all of them where the action did not choose."""
+    if intents is None:
+        return buttons
+    by_intent = {button["payload"].lstrip("/").partition("{")[0]: button for button in buttons}
+    return [by_intent[intent] for intent in intents if intent in by_intent]
 
 
 def choices(buttons: List[Dict[str, str]]) -> List[Dict[str, Any]]:

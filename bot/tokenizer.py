@@ -41,9 +41,14 @@ class PhoneTokenizer(Tokenizer):
         return cls(config)
 
     def tokenize(self, message: Message, attribute: str) -> List[Token]:
-        text = normalise(str(message.get(attribute))[:MAX_CHARACTERS])
+        text = clean(str(message.get(attribute)))
         tokens = [Token(match.group(), match.start()) for match in _WORD.finditer(text)]
         return tokens or [Token("__empty__", 0)]
+
+
+def clean(text: str) -> str:
+    """`normalise` for what a person typed, as far as anybody reads on."""
+    return normalise(text[:MAX_CHARACTERS])
 
 
 def normalise(text: str) -> str:

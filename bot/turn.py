@@ -23,7 +23,7 @@ from sanic import Blueprint, response
 from sanic.request import Request
 from sanic.response import HTTPResponse
 
-from bot import checking
+from bot import checking, clauses
 from bot.state import BadState, compact, restore
 
 logger = logging.getLogger(__name__)
@@ -145,6 +145,8 @@ class TurnChannel(InputChannel):
                 return response.json({"error": f"{type(error).__name__}: {error}"}, 400)
             token = current.set(turn)
             try:
+                if message.parse_data is None and message.text:
+                    message.metadata["clauses"] = await _clauses(agent, message.text)
                 await on_new_message(message)
             except Exception as error:
                 turn.failure = type(error).__name__
@@ -183,7 +185,12 @@ def _read(request: Request, domain: Domain) -> Tuple[Turn, UserMessage]:
     message, context = body["message"], body.get("context") or {}
     choice, text = message.get("choice"), message.get("text")
     sender = f"{body.get('conversation')}-{uuid.uuid4().hex}"
-    common = {"sender_id": sender, "input_channel": "turn", "metadata": context, "output_channel": TurnOutput()}
+    common: Dict[str, Any] = {
+        "sender_id": sender,
+        "input_channel": "turn",
+        "metadata": dict(context),
+        "output_channel": TurnOutput(),
+    }
     if isinstance(choice, dict):
         intent, slots = choice.get("intent"), choice.get("slots") or {}
         if intent not in domain.intents or not isinstance(slots, dict):
@@ -193,6 +200,15 @@ def _read(request: Request, domain: Domain) -> Tuple[Turn, UserMessage]:
     if not isinstance(text, str):
         raise BadTurn("text")
     return Turn(restore(sender, body.get("state"), {}, domain)), UserMessage(NOT_TYPED + text, **common)
+
+
+async def _clauses(agent: Any, text: str) -> List[Dict[str, Any]]:
+    """What each sentence of a longer message means by itself."""
+    found = []
+    for sentence in clauses.split(text):
+        intent = (await agent.parse_message(NOT_TYPED + sentence))["intent"]
+        found.append({"intent": intent["name"], "confidence": float(intent["confidence"])})
+    return found
 
 
 def _understood(tracker: DialogueStateTracker) -> Dict[str, Any]:

@@ -73,8 +73,11 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     )
     app.extensions["wayline"] = Console(settings, make, keys, Bell(engine))
     Babel(
-        app, default_translation_directories=str(locales.HERE), default_domain="console",
-        locale_selector=_language, timezone_selector=lambda: settings.timezone.key,
+        app,
+        default_translation_directories=str(locales.HERE),
+        default_domain="console",
+        locale_selector=_language,
+        timezone_selector=lambda: settings.timezone.key,
     )
     app.before_request(guard.check)
     app.before_request(uploads.admit)
@@ -111,10 +114,19 @@ def _templates(app: Flask, settings: Settings) -> None:
         return url_for("static", filename=name, v=digest(name))
 
     app.jinja_env.globals.update(
-        asset=asset, labels=labels, helpline=settings.name, demo=settings.demo,
-        idle_seconds=session.IDLE_SECONDS, direction=locales.direction, native_name=locales.native_name,
-        languages=locales.LANGUAGES, locale=lambda: str(get_locale()), zone=settings.timezone,
-        priorities=tuple(labels.PRIORITY), no_files=cases.no_files, uploads=uploads,
+        asset=asset,
+        labels=labels,
+        helpline=settings.name,
+        demo=settings.demo,
+        idle_seconds=session.IDLE_SECONDS,
+        direction=locales.direction,
+        native_name=locales.native_name,
+        languages=locales.LANGUAGES,
+        locale=lambda: str(get_locale()),
+        zone=settings.timezone,
+        priorities=tuple(labels.PRIORITY),
+        no_files=cases.no_files,
+        uploads=uploads,
     )
     app.jinja_env.filters.update(waited=waited, visible=visible)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

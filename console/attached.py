@@ -72,9 +72,15 @@ def _file(item: dict[str, Any], row: Attachment | None, ours: bool, closed: bool
         return Attached(row.id if row else 0, "words", label, ours, name, why=why, pending=pending)
     shape = {"image": "picture", "audio": "audio", "video": "video"}.get(row.content_type.partition("/")[0], "document")
     return Attached(
-        row.id, shape, label, ours, name if shape == "document" else NOTHING, size=size(row.size or 0),
+        row.id,
+        shape,
+        label,
+        ours,
+        name if shape == "document" else NOTHING,
+        size=size(row.size or 0),
         text=row.content_type.partition("/")[2].upper() if shape == "document" else "",
-        small=kind == "sticker", save=row.content_type in UNPLAYED,
+        small=kind == "sticker",
+        save=row.content_type in UNPLAYED,
     )
 
 

@@ -48,10 +48,12 @@ class Banner:
 
 def load(session: Session, operator: Operator) -> Banner:
     supervises = roles.supervises(operator)
-    return Banner(tuple(
-        Line(one.kind, one.channel or "", one.count, words(one), supervises and one.kind in SEEN)
-        for one in alerts.current(session)
-    ))
+    return Banner(
+        tuple(
+            Line(one.kind, one.channel or "", one.count, words(one), supervises and one.kind in SEEN)
+            for one in alerts.current(session)
+        )
+    )
 
 
 @blueprint.post("/seen")
@@ -79,13 +81,17 @@ def words(alert: Alert) -> str:
             return _(
                 "%(channel)s: the provider has refused our sign-in (%(code)s) since %(since)s. Nothing is sent there. "
                 "The administrator must check the token and the account.",
-                channel=channel, code=code, since=since,
+                channel=channel,
+                code=code,
+                since=since,
             )
         case "provider_away":
             return _(
                 "%(channel)s: the provider has been out of reach (%(code)s) since %(since)s. Messages wait and are "
                 "sent when it is back.",
-                channel=channel, code=code, since=since,
+                channel=channel,
+                code=code,
+                since=since,
             )
         case "message_set_aside":
             return ngettext(
@@ -93,7 +99,9 @@ def words(alert: Alert) -> str:
                 "a person must read it.",
                 "%(channel)s: the bot has failed on %(num)s messages since %(since)s. They are in the queue as cases: "
                 "a person must read them.",
-                number, channel=channel, since=since,
+                number,
+                channel=channel,
+                since=since,
             )
         case "update_set_aside":
             return ngettext(
@@ -101,7 +109,10 @@ def words(alert: Alert) -> str:
                 "administrator can try it again with: wayline updates retry",
                 "%(channel)s: %(num)s requests could not be taken in since %(since)s (%(code)s). They are kept. The "
                 "administrator can try them again with: wayline updates retry",
-                number, channel=channel, since=since, code=code,
+                number,
+                channel=channel,
+                since=since,
+                code=code,
             )
         case "not_delivered":
             return ngettext(
@@ -109,7 +120,9 @@ def words(alert: Alert) -> str:
                 "the queue.",
                 "%(channel)s: %(num)s answers became too old and were not sent (first at %(since)s). Their cases are "
                 "in the queue.",
-                number, channel=channel, since=since,
+                number,
+                channel=channel,
+                since=since,
             )
     return _("%(channel)s: something is wrong since %(since)s. Tell the administrator.", channel=channel, since=since)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from console import labels
-from helpline import desk, screening, words
+from helpline import cover, desk, screening, words
 from helpline.models import Case, Conversation, Operator, Screening
 
 
@@ -39,8 +39,10 @@ class Cards:
     """What the operator should know before writing. Nothing here identifies the person."""
 
     screened: list[Screened]
+    mentioned: list[Answer]
     consent: str
     watched: bool
+    covered: bool
     contact_first: bool
     safety_asked: bool
     channel: str
@@ -59,14 +61,28 @@ class Cards:
 
 def load(session: Session, case: Case, conversation: Conversation, operator: Operator) -> Cards:
     safety = conversation.contact_safety or {}
+    rows = desk.screenings(session, conversation.id)
     return Cards(
-        screened=[_screened(row, operator.language) for row in desk.screenings(session, conversation.id)],
-        consent=case.consent, safety_asked=bool(safety),
-        watched=bool(safety.get("watched")), contact_first=bool(safety.get("contact_first")),
-        channel=conversation.channel, language=conversation.language,
+        screened=[_screened(row, operator.language) for row in rows if row.path != screening.MENTIONED],
+        mentioned=[
+            Answer("", sign.label, sign.group)
+            for row in rows
+            if row.path == screening.MENTIONED
+            for sign in screening.signs(row, operator.language)
+        ],
+        consent=case.consent,
+        safety_asked=bool(safety),
+        watched=bool(safety.get("watched")),
+        covered=cover.is_on(conversation),
+        contact_first=bool(safety.get("contact_first")),
+        channel=conversation.channel,
+        language=conversation.language,
         foreign=conversation.language != operator.language,
-        country=labels.country(conversation.country), opened_at=case.opened_at,
-        priority=case.priority, topic=labels.topic(case.topic), reason=labels.reason(case.reason),
+        country=labels.country(conversation.country),
+        opened_at=case.opened_at,
+        priority=case.priority,
+        topic=labels.topic(case.topic),
+        reason=labels.reason(case.reason),
     )
 
 

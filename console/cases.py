@@ -55,10 +55,16 @@ class Desk:
 @blueprint.get("")
 def mine() -> ResponseReturnValue:
     with database.transaction(console().make) as session:
-        closed = session.execute(
-            select(Case).where(Case.operator_id == me().id, Case.state == "closed")
-            .order_by(Case.closed_at.desc()).limit(RECENT)
-        ).scalars().all()
+        closed = (
+            session.execute(
+                select(Case)
+                .where(Case.operator_id == me().id, Case.state == "closed")
+                .order_by(Case.closed_at.desc())
+                .limit(RECENT)
+            )
+            .scalars()
+            .all()
+        )
         return render_template("cases.html", cases=closed, status=queue.status_of(session, me().id))
 
 
@@ -68,9 +74,15 @@ def page(code: str) -> ResponseReturnValue:
         case = _visible(session, code)
         entries = _entries(session, case)
         return render_template(
-            "case.html", case=case, entries=entries, desk=_desk(session, case),
-            cards=cards.load(session, case, case.conversation, me()), fetching=_pending(entries),
-            status=queue.status_of(session, me().id), again=AGAIN, most=MAX_REPLY,
+            "case.html",
+            case=case,
+            entries=entries,
+            desk=_desk(session, case),
+            cards=cards.load(session, case, case.conversation, me()),
+            fetching=_pending(entries),
+            status=queue.status_of(session, me().id),
+            again=AGAIN,
+            most=MAX_REPLY,
         )
 
 
@@ -86,11 +98,18 @@ def news(code: str) -> ResponseReturnValue:
         files = _files(session, case, waited_for)
         beside, possible = cards.load(session, case, case.conversation, me()), _desk(session, case)
         return render_template(
-            "_news.html", case=case, fresh=fresh, recent=recent, again=AGAIN, most=MAX_REPLY,
+            "_news.html",
+            case=case,
+            fresh=fresh,
+            recent=recent,
+            again=AGAIN,
+            most=MAX_REPLY,
             arrived=[file for file in files if not file.pending],
             fetching=[file.id for file in files if file.pending] + _pending(fresh),
-            cards=beside, cards_changed=request.args.get("cards") != beside.digest,
-            desk=possible, desk_changed=request.args.get("desk") != possible.digest,
+            cards=beside,
+            cards_changed=request.args.get("cards") != beside.digest,
+            desk=possible,
+            desk_changed=request.args.get("desk") != possible.digest,
         )
 
 
@@ -134,6 +153,10 @@ def reply(code: str) -> ResponseReturnValue:
             desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text, upload)
     except desk.NotClaimable:
         return _refused(_("You do not hold this case any more."), 409)
+    except desk.Covered:
+        return _refused(
+            _("They wrote the cover word: somebody may be looking. Nothing can be sent until they end it."), 409
+        )
     if "HX-Request" in request.headers:
         return Response("", 204, {"HX-Trigger": "replied, desk"})
     return redirect(url_for("cases.page", code=code), 303)
@@ -201,7 +224,9 @@ def _desk(session: Session, case: Case) -> Desk:
     elif conversation.opted_out_at is not None:
         why = _("They asked us not to write. You can answer when they write again.")
     return Desk(
-        claimable=case.state == "waiting" and not erased, holding=holding, closed_because=why,
+        claimable=case.state == "waiting" and not erased,
+        holding=holding,
+        closed_because=why,
         files=bool(carrying.files_possible(conversation.channel)),
         waits=why is None and carrying.waits(session, conversation),
     )

@@ -5,10 +5,19 @@ from __future__ import annotations
 from flask import Flask, request
 from werkzeug.wrappers import Response
 
-POLICY = "; ".join((
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "media-src 'self'",
-    "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
-))
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
 
 FILE_POLICY = "default-src 'none'; sandbox"
 """Of a file that somebody sent: opened by itself, nothing in it runs or loads anything."""

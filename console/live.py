@@ -50,9 +50,7 @@ def stream() -> Response:
     return Response(events, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-def _events(
-    bell: Bell, make: Sessions, operator_id: int, uniquifier: str, lifetime: float
-) -> Iterator[bytes]:
+def _events(bell: Bell, make: Sessions, operator_id: int, uniquifier: str, lifetime: float) -> Iterator[bytes]:
     began = beat = time.monotonic()
     seen = began - SEEN_SECONDS
     count = bell.count

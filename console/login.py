@@ -118,7 +118,8 @@ def bad_passphrase(operator: Operator) -> str | None:
     if len(normal(passphrase)) < PASSPHRASE_MIN or len(passphrase) > PASSPHRASE_MAX:
         return _(
             "A passphrase has %(least)s to %(most)s characters. Four words that do not belong together do.",
-            least=PASSPHRASE_MIN, most=PASSPHRASE_MAX,
+            least=PASSPHRASE_MIN,
+            most=PASSPHRASE_MAX,
         )
     if operator.username.lower() in passphrase.lower() or len(set(passphrase)) < 5:
         return _("This passphrase is easy to guess. Take words that nobody connects with you.")

@@ -11,10 +11,24 @@ import unicodedata
 from markupsafe import Markup, escape
 
 NAMES = {
-    "\u00ad": "SHY", "\u061c": "ALM",
-    "\u200b": "ZWSP", "\u200c": "ZWNJ", "\u200d": "ZWJ", "\u200e": "LRM", "\u200f": "RLM",
-    "\u202a": "LRE", "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO",
-    "\u2060": "WJ", "\u2066": "LRI", "\u2067": "RLI", "\u2068": "FSI", "\u2069": "PDI", "\ufeff": "BOM",
+    "\u00ad": "SHY",
+    "\u061c": "ALM",
+    "\u200b": "ZWSP",
+    "\u200c": "ZWNJ",
+    "\u200d": "ZWJ",
+    "\u200e": "LRM",
+    "\u200f": "RLM",
+    "\u202a": "LRE",
+    "\u202b": "RLE",
+    "\u202c": "PDF",
+    "\u202d": "LRO",
+    "\u202e": "RLO",
+    "\u2060": "WJ",
+    "\u2066": "LRI",
+    "\u2067": "RLI",
+    "\u2068": "FSI",
+    "\u2069": "PDI",
+    "\ufeff": "BOM",
 }
 BLANKS = frozenset("\u115f\u1160\u2028\u2029\u2800\u3164\uffa0")
 """Not in a control category, and yet nothing to see."""
@@ -41,5 +55,5 @@ def _hidden(char: str) -> bool:
 
 def _joins(text: str, i: int) -> bool:
     """Whether a joiner does its ordinary work: between letters (Persian needs it) or in an emoji."""
-    before, after = text[i - 1:i], text[i + 1:i + 2]
+    before, after = text[i - 1 : i], text[i + 1 : i + 2]
     return bool(before and after) and all(unicodedata.category(c)[0] in "LMS" for c in (before, after))

@@ -27,9 +27,7 @@ ALIAS_MAX = 40
 def page(error: str | None = None) -> ResponseReturnValue:
     with database.transaction(console().make) as work:
         status = queue.status_of(work, me().id)
-    shown = render_template(
-        "me.html", status=status, operator=me(), least=PASSPHRASE_MIN, most=ALIAS_MAX, error=error
-    )
+    shown = render_template("me.html", status=status, operator=me(), least=PASSPHRASE_MIN, most=ALIAS_MAX, error=error)
     return shown, 422 if error else 200
 
 

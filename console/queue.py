@@ -60,8 +60,13 @@ def load(session: Session, operator: Operator) -> Queue:
     unanswered = _unanswered(session, ids)
     rows = {
         case.id: Row(
-            code=case.code, priority=case.priority, topic=case.topic, reason=case.reason,
-            language=case.language, channel=channels[case.conversation_id], consent=case.consent,
+            code=case.code,
+            priority=case.priority,
+            topic=case.topic,
+            reason=case.reason,
+            language=case.language,
+            channel=channels[case.conversation_id],
+            consent=case.consent,
             holder=aliases.get(case.operator_id or 0),
             since=case.opened_at if case.state == "waiting" else unanswered.get(case.conversation_id),
         )
@@ -78,12 +83,11 @@ def load(session: Session, operator: Operator) -> Queue:
 def _unanswered(session: Session, conversation_ids: list[int]) -> dict[int, datetime]:
     """By conversation: when the person wrote last, where no operator has written since."""
     newest = (
-        select(func.max(Message.id)).group_by(Message.conversation_id)
+        select(func.max(Message.id))
+        .group_by(Message.conversation_id)
         .where(Message.conversation_id.in_(conversation_ids), Message.author.in_(("person", "operator")))
     )
-    last = select(Message.conversation_id, Message.created_at).where(
-        Message.id.in_(newest), Message.author == "person"
-    )
+    last = select(Message.conversation_id, Message.created_at).where(Message.id.in_(newest), Message.author == "person")
     return {row.conversation_id: row.created_at for row in session.execute(last)}
 
 
@@ -104,16 +108,18 @@ def status_of(session: Session, operator_id: int) -> Status:
     if operator.seen_at is None or _age(session, operator.seen_at) > SEEN_SECONDS:
         desk.seen(session, operator_id)
     others = session.execute(
-        select(func.count()).select_from(Operator).where(
-            Operator.active, Operator.available, Operator.id != operator_id,
+        select(func.count())
+        .select_from(Operator)
+        .where(
+            Operator.active,
+            Operator.available,
+            Operator.id != operator_id,
             Operator.seen_at > func.now() - timedelta(seconds=desk.ONLINE_SECONDS),
         )
     ).scalar_one()
     waiting = sum(case.state == "waiting" for case in desk.waiting_list(session, roles.supervises(operator)))
     state = desk.state(session, console().settings)
-    return Status(
-        waiting, others, operator.available, state.open, state.opens_at, banner.load(session, operator)
-    )
+    return Status(waiting, others, operator.available, state.open, state.opens_at, banner.load(session, operator))
 
 
 def _age(session: Session, moment: datetime) -> float:
@@ -164,4 +170,3 @@ def following() -> ResponseReturnValue:
         waiting = load(session, me()).waiting
     target = url_for("cases.page", code=waiting[0].code) if waiting else url_for("queue.home")
     return redirect(target, 303)
-

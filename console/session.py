@@ -60,7 +60,9 @@ def new_uniquifier() -> str:
 
 def alive(database: Session, operator_id: int, uniquifier: str) -> bool:
     """Whether a session that began with `uniquifier` is still good: not signed out, not disabled."""
-    query = select(func.count()).select_from(Operator).where(
-        Operator.id == operator_id, Operator.fs_uniquifier == uniquifier, Operator.active
+    query = (
+        select(func.count())
+        .select_from(Operator)
+        .where(Operator.id == operator_id, Operator.fs_uniquifier == uniquifier, Operator.active)
     )
     return database.execute(query).scalar_one() == 1

@@ -90,8 +90,10 @@ class Transcript:
 
     def files(self, case: Case, ids: set[int]) -> list[Attached]:
         """The attachments `ids` as they are now, of messages that may be read for this case."""
-        wanted = select(Message, Attachment).join(Attachment, Attachment.message_id == Message.id).where(
-            Attachment.id.in_(ids), Message.conversation_id == self._conversation.id
+        wanted = (
+            select(Message, Attachment)
+            .join(Attachment, Attachment.message_id == Message.id)
+            .where(Attachment.id.in_(ids), Message.conversation_id == self._conversation.id)
         )
         end, out = end_of(self._session, case), []
         for message, row in self._session.execute(wanted.order_by(Attachment.id)):
@@ -110,11 +112,18 @@ class Transcript:
             text = Markup("")
         state = None if person else _state(said.state, [part.state for part in parts])
         return Entry(
-            id=said.id, author=said.author, name=names.get(said.operator_id or 0, ""), text=text, typed=typed,
-            chosen=chosen, tapped=tapped, offered=offered,
+            id=said.id,
+            author=said.author,
+            name=names.get(said.operator_id or 0, ""),
+            text=text,
+            typed=typed,
+            chosen=chosen,
+            tapped=tapped,
+            offered=offered,
             files=attached.of_body(said.body, self._files.get(said.id, []), closed),
             edited=bool(said.body.get("edited")),
-            at=said.created_at, delivery=self._delivery(state, parts) if state else None,
+            at=said.created_at,
+            delivery=self._delivery(state, parts) if state else None,
             trouble=state in ("failed", "uncertain", "opted_out", "expired"),
         )
 

@@ -18,10 +18,20 @@ MOST = 4 * filetypes.MOST_OUTGOING
 MAX_BODY = MOST + 64 * 1024
 """Bytes of the request: the file, the longest text, and the form around them."""
 
-ACCEPT = ",".join((
-    "image/jpeg", "image/png", "image/webp", "image/gif", "application/pdf",
-    "audio/ogg", "audio/mpeg", "audio/mp4", ".m4a", ".oga",
-))
+ACCEPT = ",".join(
+    (
+        "image/jpeg",
+        "image/png",
+        "image/webp",
+        "image/gif",
+        "application/pdf",
+        "audio/ogg",
+        "audio/mpeg",
+        "audio/mp4",
+        ".m4a",
+        ".oga",
+    )
+)
 """What the browser's dialog offers. It decides nothing."""
 
 

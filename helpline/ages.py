@@ -6,6 +6,8 @@ age stands beside something else that the model would rather hear. So this is a 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,16 +17,20 @@ import yaml
 from helpline.normalise import words
 
 FOLDER = Path(__file__).parent.parent / "data" / "children"
+BEGINNING = 4
+"""Letters by which phrases are found."""
 YOUNGEST, ADULT = 6, 18
 """Years. A child is under 18 (Convention on the Rights of the Child, article 1); nobody below six writes to us."""
 
 
 @dataclass(frozen=True)
 class _List:
-    before: tuple[tuple[str, ...], ...]
+    """Phrases of one language; `before` and `said` by the beginning of their first word."""
+
+    before: Mapping[str, list[tuple[str, ...]]]
     other: tuple[tuple[str, ...], ...]
     numbers: tuple[tuple[tuple[str, ...], int], ...]
-    said: tuple[tuple[str, ...], ...]
+    said: Mapping[str, list[tuple[str, ...]]]
 
 
 @cache
@@ -35,13 +41,27 @@ def _lists() -> tuple[_List, ...]:
         numbers = [(tuple(words(text)), number) for text, number in raw["numbers"].items()]
         made.append(
             _List(
-                tuple(tuple(words(text)) for text in raw["before"]),
+                _by_start(tuple(words(text)) for text in raw["before"]),
                 tuple(_pattern(text) for text in raw["other"]),
                 tuple(sorted(numbers, key=lambda entry: -len(entry[0]))),
-                tuple(_pattern(text) for text in raw["said"]),
+                _by_start(_pattern(text) for text in raw["said"]),
             )
         )
     return tuple(made)
+
+
+def _by_start(phrases: Iterable[tuple[str, ...]]) -> Mapping[str, list[tuple[str, ...]]]:
+    found: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for phrase in phrases:
+        found[phrase[0].rstrip("*")[:BEGINNING]].append(phrase)
+    return dict(found)
+
+
+def _beginning(phrases: Mapping[str, list[tuple[str, ...]]], word: str) -> Iterator[tuple[str, ...]]:
+    """The phrases that may begin with `word`."""
+    for size in range(1, BEGINNING + 1):
+        if size <= len(word):
+            yield from phrases.get(word[:size], ())
 
 
 def _pattern(text: str) -> tuple[str, ...]:
@@ -59,9 +79,9 @@ def says_child(text: str) -> bool:
 
 def _says(said: list[str], one: _List) -> bool:
     for start in range(len(said)):
-        if any(_at(said, start, phrase) for phrase in one.said):
+        if any(_at(said, start, phrase) for phrase in _beginning(one.said, said[start])):
             return True
-        for phrase in one.before:
+        for phrase in _beginning(one.before, said[start]):
             if _at(said, start, phrase) and _is_age(said, start + len(phrase), one):
                 return True
     return False

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from helpline import conversations, danger, desk, screening, words
+from helpline import conversations, cover, danger, desk, screening, words
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message, Screening
 from helpline.settings import Settings
@@ -35,7 +35,10 @@ def act(
     message.case_id, message.understood = case.id, alarm.kind
     message.state, message.settled_at = "handled", func.clock_timestamp()
     now = session.execute(select(func.clock_timestamp())).scalar_one()
-    if conversation.danger_at is None or now - conversation.danger_at > AGAIN:
+    if cover.is_on(conversation):
+        small_talk = words.complete(desk.body(cover.small_talk(message.id)), settings.name, conversation.country)
+        conversations.say(session, keys, conversation, small_talk, author="system", case_id=case.id)
+    elif conversation.danger_at is None or now - conversation.danger_at > AGAIN:
         response = "utter_self_harm" if alarm.kind == "self_harm" else "utter_danger"
         if not held and not desk.state(session, settings).open:
             response += "_closed"

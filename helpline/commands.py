@@ -127,6 +127,12 @@ def record_screening(scope: Scope, path: str, answers: dict[str, str], matched: 
 
 
 @command
+def note_signs(scope: Scope, indicators: list[str]) -> None:
+    """Indicators that the person's own words may point to: kept beside the screening, marked as not asked."""
+    screening.note(scope.session, scope.conversation, indicators)
+
+
+@command
 def find_services(scope: Scope, topic: str | None = None) -> None:
     """Until a directory is filled in, a person looks."""
     conversations.say(scope.session, scope.keys, scope.conversation, desk.body("utter_services_none"))

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from helpline import attachments, conversations, database, erasure, words
+from helpline import attachments, conversations, cover, database, erasure, words
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, Screening
 from helpline.settings import Settings
@@ -23,6 +23,10 @@ ONLINE_SECONDS = 90
 
 MINUTES_PER_CASE = 5
 """Waiting time announced per case in front, until measured ones exist. An estimate, and worded as one ("may be")."""
+
+
+class Covered(Exception):
+    """The person wrote the cover word: nothing may be sent until they end it."""
 
 
 class NotClaimable(Exception):
@@ -169,14 +173,9 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
         raise NotClaimable(case_code)
     case = session.get_one(Case, won)
     conversation.holder = "operator"
-    conversations.say(
-        session,
-        keys,
-        conversation,
-        {"response": "utter_operator_here", "args": {"alias": operator.alias}},
-        author="system",
-        case_id=case.id,
-    )
+    if not cover.is_on(conversation):  # told when the cover ends
+        here = {"response": "utter_operator_here", "args": {"alias": operator.alias}}
+        conversations.say(session, keys, conversation, here, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
     return case
 
@@ -203,9 +202,11 @@ def reply(
 ) -> Message:
     """Send the operator's words, or a file with the words as its caption.
 
-    Raises `NotClaimable` unless this operator holds the case.
+    Raises `NotClaimable` unless this operator holds the case, and `Covered`.
     """
     conversation = _held(session, case, operator)
+    if cover.is_on(conversation):
+        raise Covered(case.code)
     body: dict[str, Any] = {"text": text} | ({"file": upload.kind} if upload else {})
     message = conversations.say(
         session, keys, conversation, body, author="operator", operator_id=operator.id, case_id=case.id
@@ -226,12 +227,14 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
     session.flush()
     if case.consent == "anonymous":
         erasure.begin(session, keys, conversation, current=0)  # what they wrote a moment ago is spared
-        farewell = body("utter_operator_erased", alias=operator.alias)
-        conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
+        if not cover.is_on(conversation):
+            farewell = body("utter_operator_erased", alias=operator.alias)
+            conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:
         conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
         conversation.danger_at = None  # a new cry is a new case, and is told the number again
-        for said in (body("utter_operator_closed", alias=operator.alias), body("utter_feedback")):
+        ending = (body("utter_operator_closed", alias=operator.alias), body("utter_feedback"))
+        for said in () if cover.is_on(conversation) else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
 

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from helpline import (
     ages,
     alarms,
+    answers,
     attachments,
     choices,
     conversations,
     countries,
+    cover,
     danger,
     database,
     desk,
@@ -76,6 +78,8 @@ class Turn:
     def route(self) -> ForBot | None:
         """Settle the message without the bot, or say what to ask the bot."""
         edited = bool(self.body.get("edited"))
+        if not edited and self._covers(self.body["text"]):
+            return None
         picked = self._picked() if not edited else None
         if picked is not None and "desk" in picked:
             self._for_desk(picked)
@@ -97,10 +101,64 @@ class Turn:
             if picked is not None or not self._always_works(text):
                 self._for_operator()
             return None
+        if picked is None and self._no_such_number(text):
+            return None
         return self._for_bot({"intent": "is_minor", "slots": {}} if child else picked)
+
+    def _covers(self, text: str) -> bool:
+        """The cover word, or anything said under its cover (helpline/cover.py): answered with small talk alone."""
+        on = cover.is_on(self.conversation)
+        if not on and not (cover.begins(text) and self._welcomed()):
+            return False
+        if on and self._erases(text):
+            return self._picked() is None
+        if self.conversation.holder != "bot":
+            attach(self.session, self.conversation, self.message)
+        if on and cover.ends(text):
+            self._uncover()
+            return True
+        if not on:
+            cover.put_on(self.conversation)
+        alarm = danger.find(text, self.conversation.language) if text else None
+        if alarm is not None:  # the case opens, and what is said is small talk
+            alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
+            return True
+        if ages.says_child(text):
+            desk.open_case(self.session, self.conversation, priority="child", reason="is_minor")
+        self._say(cover.small_talk(self.message.id))
+        return True
+
+    def _erases(self, text: str) -> bool:
+        """Erasing works under the cover too: the word is answered with the question, and its answer is taken."""
+        picked = self._picked()
+        if picked is not None and picked.get("desk") in ("erase", "keep"):
+            return True
+        if not self._means(text, "utter_word_delete"):
+            return False
+        self._say("utter_delete_ask")
+        return True
+
+    def _uncover(self) -> None:
+        cover.take_off(self.conversation)
+        self._say(cover.ENDED)
+        case = desk.open_case_of(self.session, self.conversation)
+        if case is not None and case.operator is not None:  # who came meanwhile could not say so
+            self._say("utter_operator_here", alias=case.operator.alias)
+
+    def _no_such_number(self, text: str) -> bool:
+        """A bare number that stands under no choice: the choices are shown again."""
+        said = normalise.words(text)
+        offered = self._offered() if len(said) == 1 and said[0].isascii() and said[0].isdecimal() else None
+        if offered is None or len(said[0]) > 2:
+            return False
+        self._say("utter_no_such_number")
+        conversations.say(self.session, self.keys, self.conversation, dict(offered[0]), author="system")
+        return True
 
     def can_be_passed_over(self) -> bool:
         """Whether nothing is lost if only a later message is answered: no danger, no child, no choice for the desk."""
+        if cover.is_on(self.conversation) or cover.begins(self.body["text"]):
+            return False
         picked = self._picked() if not self.body.get("edited") else None
         if picked is None and ages.says_child(self.body["text"]):
             return False
@@ -132,6 +190,9 @@ class Turn:
             return None
         body, options = offered
         index = choices.match(self.body["text"], words.line(body, self.conversation.language).choices)
+        if index is None and body.get("response") == "utter_feedback":
+            helped = answers.yes_or_no(self.body["text"])
+            index = None if helped is None else 0 if helped else len(options) - 1
         return options[index] if index is not None else None
 
     def _fresh(self, picked: dict[str, Any], message_id: int) -> dict[str, Any]:
@@ -211,7 +272,7 @@ class Turn:
     def _always_works(self, text: str) -> bool:
         """The words that we promise: "delete" in every state, "enough" while nobody has answered yet."""
         said = normalise.words(text)
-        if any(said == normalise.words(word) for word in words.in_every_language("utter_word_delete")):
+        if self._means(text, "utter_word_delete"):
             self._say("utter_delete_ask")
             return True
         if self.conversation.holder == "waiting" and any(
@@ -220,6 +281,11 @@ class Turn:
             self._leave_queue("utter_stopped")
             return True
         return False
+
+    def _means(self, text: str, response: str) -> bool:
+        """Whether the whole message is this word in any of our languages."""
+        said = normalise.words(text)
+        return any(said == normalise.words(word) for word in words.in_every_language(response))
 
     def _learn_language(self, text: str) -> None:
         if self.conversation.language_source != "chosen":

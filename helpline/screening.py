@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from helpline.models import Screening
+from helpline.models import Conversation, Screening
 from locales import translate
 
 FILE = Path(__file__).parent.parent / "data" / "screening.yml"
 ANSWERS = ("yes", "no", "skip")
+
+
+MENTIONED = "mentioned"
+"""In place of a path: signs in a person's own words, which nobody has asked about or confirmed."""
 
 
 class BadScreening(Exception):
@@ -23,7 +29,7 @@ class BadScreening(Exception):
 
 @dataclass(frozen=True)
 class Sign:
-    """One question's place in the result. `state`: matched, not_matched, skipped, not_asked.
+    """One question's place in the result. `state`: matched, not_matched, skipped, not_asked, mentioned.
 
     `response` is the question's response name, so that the operator reads it in their own language.
     """
@@ -54,6 +60,19 @@ def check(path: str, answers: Mapping[str, str], matched: list[str]) -> None:
         raise BadScreening(path)
 
 
+def note(session: Session, conversation: Conversation, indicators: list[str]) -> None:
+    """Keep indicators as mentioned, in the one row for them. Raises `BadScreening`."""
+    if not isinstance(indicators, list) or not set(indicators) <= set(data()["indicators"]):
+        raise BadScreening(MENTIONED)
+    row = session.execute(
+        select(Screening).where(Screening.conversation_id == conversation.id, Screening.path == MENTIONED)
+    ).scalar_one_or_none()
+    if row is None:
+        row = Screening(conversation_id=conversation.id, path=MENTIONED, answers={}, matched=[], complete=False)
+        session.add(row)
+    row.matched = sorted({*row.matched, *indicators})
+
+
 def matched(path: str, answers: Mapping[str, str]) -> list[str]:
     """Indicators that the answers show, in the order of the questions."""
     questions = data()["paths"][path]["questions"]
@@ -62,6 +81,8 @@ def matched(path: str, answers: Mapping[str, str]) -> list[str]:
 
 def signs(screening: Screening, language: str) -> list[Sign]:
     """Every question of the path in order, with what its answer shows; labels in the operator's language."""
+    if screening.path == MENTIONED:
+        return [_mentioned(indicator, language) for indicator in screening.matched]
     out = []
     for question in data()["paths"][screening.path]["questions"]:
         indicator = question["indicator"] or None
@@ -79,6 +100,19 @@ def signs(screening: Screening, language: str) -> list[Sign]:
             )
         )
     return out
+
+
+def _mentioned(indicator: str, language: str) -> Sign:
+    entry = data()["indicators"][indicator]
+    return Sign(
+        question="",
+        response="",
+        indicator=indicator,
+        label=translate("console", language, indicator, entry["label"]),
+        group=_label("groups", entry["group"], language),
+        answer=None,
+        state="mentioned",
+    )
 
 
 def _state(answer: str | None, indicator: str | None, matched: list[str]) -> str:

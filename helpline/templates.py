@@ -47,7 +47,7 @@ def wanted() -> Iterator[Wanted]:
     """Every text with choices that fits WhatsApp's forms, and those that need approval, in every language."""
     for language in LANGUAGES:
         for response, source in words.sources().items():
-            if not source.choices and response not in NEEDS_APPROVAL:
+            if source.choose or (not source.choices and response not in NEEDS_APPROVAL):
                 continue
             body = {"response": response, "choices": [words.choice(button) for button in source.choices]}
             draft = draft_of(body, language)
@@ -117,7 +117,7 @@ def unfitting() -> Iterator[tuple[str, str]]:
     for language in LANGUAGES:
         for response, source in words.sources().items():
             choices = [words.choice(button) for button in source.choices]
-            if choices and draft_of({"response": response, "choices": choices}, language) is None:
+            if choices and not source.choose and draft_of({"response": response, "choices": choices}, language) is None:
                 yield response, language
 
 

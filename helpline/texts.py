@@ -46,7 +46,7 @@ def sent(response: str, language: str) -> Sent:
     body = {
         "response": response,
         "args": {name: language if name == "language" else SAMPLES[name] for name in found.placeholders},
-        "choices": [words.choice(button) for button in found.choices],
+        "choices": [words.choice(button) for button in found.choices[: found.choose]],
     }
     pieces = [part.text for part in parts.shape(words.line(body, language, date.min), TwilioSms.limits, 0)]
     counted = [segments.count(piece) for piece in pieces]

@@ -35,7 +35,10 @@ class UnknownResponse(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A response as domain.yml has it. `expires`: from that day on the text is withheld."""
+    """A response as domain.yml has it. `expires`: from that day on the text is withheld.
+
+    `choose`: an action shows at most so many of the choices; `None` where all of them stand there.
+    """
 
     text: str
     choices: tuple[dict[str, Any], ...]
@@ -44,6 +47,7 @@ class Source:
     sources: tuple[str, ...]
     reviewed: date | None
     sensitive: bool
+    choose: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def sources() -> Mapping[str, Source]:
             sources=tuple(meta.get("sources") or ()),
             reviewed=_day(meta.get("reviewed")),
             sensitive=not meta.get("public", False),
+            choose=meta.get("choose"),
         )
     return out
 

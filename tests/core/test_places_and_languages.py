@@ -50,6 +50,22 @@ def test_a_country_is_recognised_by_the_name_that_everybody_uses(text: str, coun
     assert countries.mentioned(text, "en") == country
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "country"),
+    [
+        ("в Польше", "ru", "PL"),
+        ("я сейчас в Германии", "ru", "DE"),
+        ("je suis en Allemagne", "fr", "DE"),
+        ("estoy en España", "es", "ES"),
+        ("sunt în Italia", "ro", "IT"),
+        ("من در آلمان هستم", "fa", None),
+        ("در آلمان", "fa", "DE"),
+    ],
+)
+def test_a_country_is_recognised_in_the_other_languages(text: str, language: str, country: str | None) -> None:
+    assert countries.mentioned(text, language) == country
+
+
 @pytest.mark.parametrize(("text", "country"), [("Я в Польщі", "PL"), ("в Німеччині", "DE"), ("ми в Україні", "UA")])
 def test_a_country_is_recognised_in_the_case_that_ukrainian_puts_it_in(text: str, country: str) -> None:
     assert countries.mentioned(text, "uk") == country
@@ -166,6 +182,15 @@ def test_a_word_says_nothing_about_the_language(text: str) -> None:
         ("أحتاج إلى مساعدة في الأوراق", "ar"),
         ("صاحب العمل أخذ جواز سفري ولا يدفع لي", "ar"),
         ("كيف أجد مكانا للنوم الليلة", "ar"),
+        ("بدي احكي مع حدا", "ar"),
+        ("ana 3ayez atkalem ma3 7ad", "ar"),
+        ("Мне нужна помощь с документами", "ru"),
+        ("necesito ayuda con mis papeles", "es"),
+        ("j'ai besoin d'aide avec mes papiers", "fr"),
+        ("am nevoie de ajutor cu actele mele", "ro"),
+        ("من به کمک نیاز دارم لطفا", "fa"),
+        ("pasportamo gerefte nemide", "fa"),
+        ("ne znayu chto delat pasport zabrali", "ru"),
         ("I need help with my papers please", "en"),
         ("my boss took my passport and does not pay", "en"),
     ],
@@ -177,12 +202,13 @@ def test_a_phrase_is_enough(text: str, language: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Мне нужна помощь с документами",
-        "необходима консультация юриста по трудовому договору",
-        "من به کمک نیاز دارم لطفا",
-        "j'ai besoin d'aide avec mes papiers",
-        "necesito ayuda con mis papeles",
-        "am nevoie de ajutor cu actele mele",
+        "ich brauche Hilfe mit meinen Papieren",
+        "potrzebuję pomocy z moimi dokumentami",
+        "ho bisogno di aiuto con i miei documenti",
+        "preciso de ajuda com os meus documentos",
+        "belgelerim için yardıma ihtiyacım var",
+        "имам нужда от помощ с документите си",
+        "asdf gfhj qwer",
     ],
 )
 def test_a_language_that_we_do_not_have_is_not_taken_for_one_that_we_have(text: str) -> None:
@@ -211,7 +237,7 @@ def test_a_hint_becomes_one_of_our_languages_or_nothing(hint: str | None, code: 
 
 def test_the_first_language_that_we_have_wins() -> None:
     assert languages.best(["de-DE", "uk-UA", "en"], "ar") == "uk"
-    assert languages.best(["de", "fr"], "ar") == "ar"
+    assert languages.best(["de", "pl"], "ar") == "ar"
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=100))

@@ -1,0 +1,60 @@
+"""Which meanings a message may have, when the model is not sure: the likeliest few, to be offered as choices."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+from rasa_sdk import Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import slots
+from actions.speech import say
+
+NOT_OFFERED = frozenset({
+    "greet", "goodbye", "thank", "affirm", "deny", "skip", "stop", "repeat", "show_menu", "out_of_scope",
+    "nlu_fallback",
+})  # fmt: skip
+MOST = 3
+LEAST = 0.04
+"""Confidence below which a meaning is no guess but noise."""
+DANGER = frozenset({"danger_now", "self_harm"})
+ELSE = "show_menu"
+"""The last choice: none of these."""
+
+
+def likely(tracker: Tracker) -> List[str]:
+    """At most `MOST` intents that the message may mean, the likeliest first; none if the model has no idea."""
+    ranking = (tracker.latest_message or {}).get("intent_ranking") or []
+    found = [str(one["name"]) for one in ranking if one["confidence"] >= LEAST and one["name"] not in NOT_OFFERED]
+    return found[:MOST]
+
+
+def offer(dispatcher: CollectingDispatcher, response: str, intents: List[str]) -> List[Dict[str, Any]]:
+    """Ask which of `intents` was meant. Danger among them is answered with the number to call, before anything else."""
+    if DANGER.intersection(intents):
+        say(dispatcher, "utter_if_danger")
+    say(dispatcher, response, choose=[*intents, ELSE])
+    return [SlotSet(slots.OFFERED, intents)]
+
+
+def remember(tracker: Tracker) -> List[Dict[str, Any]]:
+    """What the person chose among meanings, so that we do not ask the same again in this conversation."""
+    offered = tracker.get_slot(slots.OFFERED)
+    if not offered:
+        return []
+    intent = str((tracker.latest_message.get("intent") or {}).get("name") or "")
+    if intent not in offered or tracker.latest_message.get("text"):
+        return [SlotSet(slots.OFFERED, None)]
+    meant = dict(tracker.get_slot(slots.MEANT) or {})
+    meant[intent] = sorted({*meant.get(intent, ()), *offered} - {intent})
+    return [SlotSet(slots.OFFERED, None), SlotSet(slots.MEANT, meant)]
+
+
+def settled(tracker: Tracker, candidates: List[str]) -> str:
+    """The one of `candidates` that was chosen before when the others stood beside it; "" if none was."""
+    meant = tracker.get_slot(slots.MEANT) or {}
+    for one in candidates:
+        if one in meant and set(candidates) - {one} <= set(meant[one]):
+            return one
+    return ""
