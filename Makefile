@@ -29,7 +29,7 @@ browser:
 train: setup  ## train the dialogue model if its data changed
 	@.venv/bin/python -c 'from helpline import model; model.train()'
 evaluate: train  ## how well the model understands; FILE=path.tsv: on lines of intent, style and text
-	@PYTHONPATH=. .venv-bot/bin/python -W ignore -m bot.evaluate $(FILE)
+	@PYTHONPATH=. .venv-bot/bin/python -W ignore -m evaluation $(FILE)
 bench: setup-dev train  ## measure turns, memory, intake
 	@.venv/bin/python -m benchmarks
 	@.venv/bin/python -m benchmarks.intake

@@ -9,6 +9,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, declining, meanings, slots
+from actions.context import is_topic
 from actions.screening_flow import ask_again, record_open
 from actions.speech import say
 from actions.step import SURE, Events, Step
@@ -35,13 +36,6 @@ MANY = 4
 """Topics in one message from which on the person is asked which comes first."""
 
 
-def is_topic(intent: str) -> bool:
-    return intent.startswith(("ask_", "disclose_", "worried_")) and intent not in (
-        "ask_services_near",
-        "ask_emergency_number",
-    )
-
-
 class ActionAnswer(Step):
     hears = frozenset(
         {"disclose_sexual", "disclose_labour", "disclose_marriage", "disclose_violence", "disclose_crime"}
@@ -57,7 +51,8 @@ class ActionAnswer(Step):
         declined = declining.response(tracker, intent)
         if declined:
             say(dispatcher, declined)
-            return ask_again(dispatcher, tracker)
+            if not declining.answered_too(tracker, intent):
+                return ask_again(dispatcher, tracker)
         others = self._others(tracker, intent)
         if len(others) + 1 >= MANY and not context.asking(tracker):
             return meanings.offer(dispatcher, "utter_which_first", [intent, *others][: meanings.MOST])
@@ -77,7 +72,7 @@ class ActionAnswer(Step):
             return events
         told = tracker.get_slot(slots.TOLD) or {}
         before = int(told.get(intent, 0))
-        if before >= 2 and not more:
+        if before >= 2 and (not more or context.text(tracker)):  # a tap may ask for the same once more
             say(dispatcher, "utter_more_done")
         else:
             say(dispatcher, f"{response}_more" if more or before else response)

@@ -40,6 +40,10 @@ def clauses(tracker: Tracker, least: float) -> List[str]:
     return list(dict.fromkeys(found))
 
 
+def confidence(tracker: Tracker) -> float:
+    return float((tracker.latest_message.get("intent") or {}).get("confidence") or 0.0)
+
+
 def desk_is_open(tracker: Tracker) -> bool:
     return bool((of(tracker).get("desk") or {}).get("open"))
 
@@ -57,6 +61,14 @@ def earlier_turns(tracker: Tracker) -> List[List[Dict[str, Any]]]:
 
 def intent_of(turn: List[Dict[str, Any]]) -> str:
     return str(((turn[0].get("parse_data") or {}).get("intent") or {}).get("name") or "")
+
+
+def is_topic(intent: str) -> bool:
+    """Whether the intent is something that the person needs help with, and that a text answers."""
+    return intent.startswith(("ask_", "disclose_", "worried_")) and intent not in (
+        "ask_services_near",
+        "ask_emergency_number",
+    )
 
 
 def asking(tracker: Tracker) -> Optional[str]:

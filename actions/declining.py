@@ -26,8 +26,24 @@ ANYWAY = frozenset(
 """Intents whose answer a declined request replaces. Never a disclosure: who tells of harm and swears tells of harm."""
 
 
+PROMISE, OTHERS = "promise_me_guarantee", "others_chat"
+
+
 def response(tracker: Tracker, intent: str) -> Optional[str]:
+    """What is said instead of, or before, the answer to `intent`; `None` where nothing is declined."""
+    found = context.concepts(tracker)
+    if PROMISE in found and context.is_topic(intent) and not intent.startswith("disclose_"):
+        return "utter_no_promise"
     if intent not in ANYWAY:
         return None
-    found = context.concepts(tracker)
     return next((said for concept, said in DECLINED if concept in found), None)
+
+
+def answered_too(tracker: Tracker, intent: str) -> bool:
+    """Whether the topic is answered after the refusal: who wants a promise of papers asks about papers."""
+    return PROMISE in context.concepts(tracker) and context.is_topic(intent) and intent not in ANYWAY
+
+
+def overrides(tracker: Tracker, intent: str) -> bool:
+    """Whether other people's chats are asked for, whatever the model reads into it."""
+    return intent in ("show_menu", "repeat", "ask_service") and OTHERS in context.concepts(tracker)

@@ -45,6 +45,13 @@ def plain(text: str) -> str:
     return typed.strip() + " " if typed.strip() else ""
 
 
+FILLERS = frozenset({
+    "ok", "okay", "okey", "so", "well", "ок", "океи",
+    "ну", "добре", "اوكي", "تمام", "طيب", "خب", "باشه", "bon", "bueno",
+})  # fmt: skip
+"""Words before a question that change nothing in it."""
+
+
 def leading(text: str, language: str) -> Optional[str]:
     """affirm, deny or skip if `text` is one or, in the chat's language, begins with one; `None` otherwise.
 
@@ -65,7 +72,7 @@ def corrected(text: str, language: str) -> Optional[str]:
     for phrase in _listed("correction"):
         place = f" {typed}".find(f" {phrase}")
         if place >= 0:
-            return _last(typed[place + len(phrase) :], language) or ""
+            return _last(typed[place:], language) or ""
     return None
 
 
@@ -86,4 +93,6 @@ def wants_more(text: str) -> bool:
 def follows_up(text: str, language: str) -> bool:
     """Whether `text` is a short question that goes on from the last one."""
     typed = plain(text)
-    return 2 <= len(typed.split()) <= FOLLOWS and any(typed.startswith(one) for one in _listed("follow", language))
+    first, _, rest = typed.partition(" ")
+    goes_on = rest if first in FILLERS else typed
+    return 2 <= len(typed.split()) <= FOLLOWS and any(goes_on.startswith(one) for one in _listed("follow", language))

@@ -13,17 +13,22 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import FollowupAction
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import context, meanings, phrases, questions, slots
+from actions import context, declining, meanings, phrases, questions, slots
+from actions.speech import say
 
 Events = List[Dict[str, Any]]
 
-STRONGER = frozenset({
-    "affirm", "deny", "skip", "stop", "danger_now", "self_harm", "is_minor", "being_watched", "talk_to_person",
-    "delete_data", "change_language", "complain", "repeat",
-})  # fmt: skip
-"""Intents that are not overruled by a message's first word."""
+STRONGEST = frozenset({"danger_now", "self_harm", "is_minor", "talk_to_person", "delete_data", "complain"})
+"""Intents that no first word overrules: "yes but he is at the door". Danger must be sure of itself: else the answer
+counts, and the number to call is said before it goes on."""
+STRONGER = frozenset({"stop", "being_watched", "change_language", "repeat"}) | STRONGEST
+"""Intents that a message's first word does not overrule where the model is sure of them."""
 SURE = 0.5
 """Confidence from which one sentence of a message decides what is answered first."""
+QUITE_SURE = 0.8
+"""Confidence from which a reading stands against a plain yes or no, or against going on with the last topic."""
+OPEN = (None, "questions", "person")
+"""What may be open, by `asking`, when a question that goes on with the last topic is taken as that."""
 
 
 class Step(Action, ABC):
@@ -40,7 +45,10 @@ class Step(Action, ABC):
         """Emit replies and commands; return slots to set."""
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> Events:
+        read = context.intent(tracker)
         step = self._who_answers(tracker)
+        if read in meanings.DANGER and context.intent(tracker) != read:  # a plain answer, perhaps with danger in it
+            say(dispatcher, "utter_if_danger")
         remembered = meanings.remember(tracker)
         heard = self._heard(tracker)
         return [*remembered, *heard, *step.answer(dispatcher, tracker), FollowupAction("action_listen")]
@@ -53,6 +61,8 @@ class Step(Action, ABC):
         urgent = (
             None if intent in STRONGER else next((i for i in context.clauses(tracker, SURE) if i in STRONGER), None)
         )
+        if declining.overrides(tracker, intent):
+            return _meaning(tracker, "out_of_scope", _the(lambda step: step.goes_on) or self)
         taker = _the(lambda step: urgent in step.hears) if urgent else None
         if urgent and taker is not None:
             return _meaning(tracker, urgent, taker)
@@ -62,15 +72,25 @@ class Step(Action, ABC):
             and tracker.get_slot(slots.ANSWERS)
         ):
             return _the(lambda step: step.corrects) or self
-        if phrases.wants_more(text) and tracker.get_slot(slots.TOPIC) and asking in (None, "questions", "person"):
+        if tracker.get_slot(slots.TOPIC) and asking in OPEN and self._follows(tracker, text):
             return self._going_on(tracker)
-        if not asking or intent in STRONGER:
+        sure = context.confidence(tracker) >= QUITE_SURE
+        strongest = intent in STRONGEST and (sure or intent not in meanings.DANGER)
+        if not asking or strongest or (intent in STRONGER and sure):
             return self
         said = phrases.leading(text, context.language(tracker))
         if said is None and asking == "screening":
             said = questions.implied(tracker.get_slot(slots.QUESTION), context.concepts(tracker))
         other = _the(lambda step: step.answers == asking) if said else None
         return _meaning(tracker, said, other) if said and other is not None else self
+
+    def _follows(self, tracker: Tracker, text: str) -> bool:
+        """Whether this goes on with the last topic, and the model does not hear another one for sure."""
+        if phrases.wants_more(text):
+            return True
+        if not phrases.follows_up(text, context.language(tracker)) or context.intent(tracker) in STRONGER:
+            return False
+        return not (context.is_topic(context.intent(tracker)) and context.confidence(tracker) >= QUITE_SURE)
 
     def _going_on(self, tracker: Tracker) -> Step:
         """More about the last topic."""

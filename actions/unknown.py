@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, declining, meanings, phrases, slots
-from actions.answer import ActionAnswer, is_topic
+from actions.answer import ActionAnswer
+from actions.context import is_topic
+from actions.danger import ActionDanger
 from actions.handing_over import hand_over
 from actions.screening_flow import REASKED, ask_again, record_open
 from actions.speech import say
@@ -28,6 +32,9 @@ class ActionUnknown(Step):
         if world.get("media"):
             say(dispatcher, "utter_media")
             return [*record_open(dispatcher, tracker), SlotSet(slots.ASKING, "person")]
+        urgent = self._urgent(dispatcher, tracker, asking)
+        if urgent is not None:
+            return urgent
         if asking == "handover" and again:
             return hand_over(dispatcher, tracker, "anonymous")
         if asking == "screening" and not again:
@@ -46,7 +53,20 @@ class ActionUnknown(Step):
         say(dispatcher, "utter_long_text" if len(context.text(tracker)) > LONG else "utter_unknown_first")
         return [SlotSet(slots.ASKING, None)]
 
-    def _guess(self, dispatcher: CollectingDispatcher, tracker: Tracker, again: bool) -> Events | None:
+    def _urgent(self, dispatcher: CollectingDispatcher, tracker: Tracker, asking: Optional[str]) -> Optional[Events]:
+        """Danger that the model is not sure of. In the middle of questions it is taken as such, else asked about."""
+        candidates = meanings.likely(tracker)
+        if not meanings.DANGER.intersection(candidates):
+            return None
+        if asking == "screening" and candidates[0] in meanings.DANGER:
+            tracker.latest_message["intent"] = {"name": candidates[0], "confidence": 1.0}
+            return ActionDanger().answer(dispatcher, tracker)
+        if asking is None or asking in ("questions", "person"):
+            return None
+        events = record_open(dispatcher, tracker)
+        return [*events, *meanings.offer(dispatcher, "utter_did_you_mean", candidates), SlotSet(slots.ASKING, None)]
+
+    def _guess(self, dispatcher: CollectingDispatcher, tracker: Tracker, again: bool) -> Optional[Events]:
         """What the words may mean: asked about, or known from what was chosen or talked about before."""
         declined = declining.response(tracker, context.intent(tracker))
         if declined:

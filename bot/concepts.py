@@ -16,15 +16,13 @@ from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
-from rasa.nlu.constants import FEATURIZER_CLASS_ALIAS
 from rasa.nlu.featurizers.sparse_featurizer.sparse_featurizer import SparseFeaturizer
 from rasa.nlu.tokenizers.tokenizer import Tokenizer
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from scipy.sparse import csr_matrix
-from sklearn.preprocessing import normalize
+from scipy.sparse import coo_matrix
 
 from bot.lexicon import Lexicon
 from bot.tokenizer import clean
@@ -43,16 +41,12 @@ def frequent_pairs(found: List[FrozenSet[int]]) -> Pairs:
     return {pair: number for number, pair in enumerate(often)}
 
 
-def vectors(found: List[FrozenSet[int]], size: int, pairs: Pairs, weight: float) -> csr_matrix:
-    """One row a text: `size` concepts, then the pairs; of length `weight`."""
-    rows, columns = [], []
-    for row, concepts in enumerate(found):
-        numbers = (pairs.get(pair) for pair in combinations(sorted(concepts), 2))
-        hits = [*concepts, *(size + number for number in numbers if number is not None)]
-        rows.extend([row] * len(hits))
-        columns.extend(hits)
-    shape = (len(found), size + len(pairs))
-    return normalize(csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)) * weight
+def vector(concepts: FrozenSet[int], size: int, pairs: Pairs, weight: float) -> coo_matrix:
+    """One row: `size` concepts, then the pairs; of length `weight`, or 0 where there are none."""
+    numbers = (pairs.get(pair) for pair in combinations(sorted(concepts), 2))
+    columns = [*concepts, *(size + number for number in numbers if number is not None)]
+    values = np.full(len(columns), weight / np.sqrt(max(len(columns), 1)), dtype=np.float32)
+    return coo_matrix((values, (np.zeros(len(columns), dtype=np.int32), columns)), shape=(1, size + len(pairs)))
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
@@ -121,10 +115,8 @@ class ConceptFeaturizer(SparseFeaturizer, GraphComponent):
                 continue
             text = clean(message.get(TEXT))
             found = self.lexicon.concepts(text)
-            vector = vectors([found], len(self.lexicon.names), self.pairs, self.config["weight"])
-            message.add_features(
-                Features(vector.tocoo(), FEATURE_TYPE_SENTENCE, TEXT, self.config[FEATURIZER_CLASS_ALIAS])
-            )
+            row = vector(found, len(self.lexicon.names), self.pairs, self.config["weight"])
+            message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
             message.set(CONCEPTS, [self.lexicon.names[number] for number in sorted(found)], add_to_output=True)
             message.set(KNOWN, self.lexicon.share_known(text))
         return messages

@@ -71,6 +71,11 @@ def parser() -> argparse.ArgumentParser:
     made = add("segments", _content_segments, "How many SMS segments the texts take, and which take the most.", content)
     made.add_argument("--language", choices=LANGUAGES, help="only this one")
     made.add_argument("--most", type=int, default=20, metavar="N", help="list at most N texts (20)")
+    made = add(
+        "readability", _content_readability, "How hard the texts are to read, and which are the hardest.", content
+    )
+    made.add_argument("--language", choices=LANGUAGES, help="only this one")
+    made.add_argument("--worst", type=int, default=20, metavar="N", help="list at most N texts (20)")
     made = add("rehearse", _rehearse, "Scripted people write to a helpline of their own; shows what they are told.")
     made.add_argument("name", nargs="*", help="scripts to play; all if none is named")
     made.add_argument("--list", action="store_true", help="list the scripts and play none")
@@ -82,7 +87,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command. Problems end with one line that says what to do, and code 1."""
     asked = parser().parse_args(arguments)
     logs.configure(asked.command)
-    needs_settings = asked.run not in (_keys_new, _content_status, _content_segments, _rehearse)
+    needs_settings = asked.run not in (
+        _keys_new,
+        _content_status,
+        _content_segments,
+        _content_readability,
+        _rehearse,
+    )
     try:
         sys.exit(asked.run(load() if needs_settings else None, asked))
     except (BadSetting, Refused, operators.OperatorExists) as error:
@@ -153,6 +164,14 @@ def _content_segments(settings: Settings, asked: argparse.Namespace) -> int:
     from helpline import texts
 
     print(texts.report(texts.all_sent([asked.language] if asked.language else LANGUAGES), max(asked.most, 0)))
+    return 0
+
+
+def _content_readability(settings: Settings, asked: argparse.Namespace) -> int:
+    from helpline import readability
+
+    chosen = [asked.language] if asked.language else LANGUAGES
+    print(readability.report(readability.all_read(chosen), max(asked.worst, 0)))
     return 0
 
 

@@ -30,10 +30,12 @@ def _names(language: str) -> dict[tuple[str, ...], str]:
     return names
 
 
-_BEFORE = frozenset(words(
+_BEFORE = frozenset(
+    words(
         "i am im in at now we are the я ми зараз в у на ми є мы сейчас во انا نحن الان في ب من در هستم ما الان "
         "je suis en au aux a la le les nous sommes estoy en el la los estamos sunt suntem in la acum"
-    ))
+    )
+)
 """Words that may stand before the name. "From" is not among them: "from Syria" does not say where somebody is."""
 
 

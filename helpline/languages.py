@@ -26,6 +26,15 @@ MOST_WORDS = 60
 EXAMPLES = Path(__file__).parent.parent / "data" / "nlu"
 LATIN = frozenset({"en", "fr", "es", "ro"})
 """Our languages in Latin letters."""
+SWITCH_WORDS = 3
+"""Words that it takes to leave a language that is known."""
+OWN_LETTERS = {
+    ("uk", "ru"): frozenset("ыэъё"),
+    ("ru", "uk"): frozenset("іїєґ"),
+    ("ar", "fa"): frozenset("پچژگکی"),
+    ("fa", "ar"): frozenset("ةىيكأإ"),
+}
+"""Of two close languages, letters that the second has and the first has not: one of them must be there."""
 NEIGHBOURS = ("GERMAN", "ITALIAN", "PORTUGUESE", "POLISH", "TURKISH", "BULGARIAN", "URDU", "ALBANIAN", "SERBIAN")
 """Languages of people who write to us that we have no texts for."""
 _SEEN = 0.3
@@ -80,8 +89,12 @@ def _likeliest(text: str) -> tuple[str, float]:
     return best, 1 / sum(math.exp((value - said[best]) / slow) for value in said.values())
 
 
-def detect(text: str) -> str | None:
-    """The language of `text` if it is one of ours and both witnesses allow it; `None` otherwise."""
+def detect(text: str, known: str | None = None) -> str | None:
+    """The language of `text` if it is one of ours and both witnesses allow it; `None` otherwise.
+
+    `known`: what the person has written until now. Another language, and a close one above all, takes more than
+    three words of dialect.
+    """
     letters = [char for char in text if char.isalpha()]
     if len(letters) < MIN_LETTERS or len(text.split()) < 2 or not words(text):
         return None
@@ -95,7 +108,10 @@ def detect(text: str) -> str | None:
         return None
     if code in LATIN and heard != code and _mostly_latin(letters):
         return None
-    return code
+    if known in (None, code):
+        return code
+    own = OWN_LETTERS.get((str(known), code))
+    return code if len(text.split()) >= SWITCH_WORDS and (own is None or set(text.casefold()) & own) else None
 
 
 def _mostly_latin(letters: list[str]) -> bool:

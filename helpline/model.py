@@ -17,7 +17,11 @@ SOURCES = (
     "data/rules.yml",
     "data/nlu/**/*.yml",
     "data/lexicon/*.json",
-    "bot/*.py",
+    "bot/classifier.py",
+    "bot/concepts.py",
+    "bot/lexicon.py",
+    "bot/spelling.py",
+    "bot/tokenizer.py",
     "requirements/bot.txt",
 )
 KEEP = 2

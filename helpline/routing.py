@@ -289,7 +289,8 @@ class Turn:
 
     def _learn_language(self, text: str) -> None:
         if self.conversation.language_source != "chosen":
-            found = languages.detect(text)
+            settled = self.conversation.language_source != "default"
+            found = languages.detect(text, self.conversation.language if settled else None)
             if found:
                 self.conversation.language, self.conversation.language_source = found, "detected"
 

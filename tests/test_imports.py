@@ -20,6 +20,7 @@ ARROWS = {
     "gateway": {"gateway", "helpline", "channels", "locales"},
     "console": {"console", "helpline", "locales"},
     "rehearsal": {"rehearsal", "helpline", "channels", "locales"},
+    "evaluation": {"evaluation", "bot", "helpline"},
 }
 """Of our own folders, those that a folder may import (docs/architecture.md, "Layout")."""
 
@@ -29,7 +30,11 @@ FROM_TESTS = {"rehearsal": "tests.providers"}
 BROUGHT_BY_RASA = {"aiohttp", "sanic", "jsonschema", "joblib", "numpy", "scipy", "sklearn"}
 """Libraries that Rasa itself is made of: requirements/bot.in asks for Rasa and nothing else."""
 
-LIBRARIES = {"bot": {"rasa", *BROUGHT_BY_RASA}, "actions": {"rasa_sdk", "yaml"}}
+LIBRARIES = {
+    "bot": {"rasa", *BROUGHT_BY_RASA},
+    "actions": {"rasa_sdk", "yaml"},
+    "evaluation": {"rasa", "matplotlib", "structlog", "yaml", *BROUGHT_BY_RASA},
+}
 """Folders that run in the other Python: all that they may import besides the standard library and themselves."""
 
 LONGEST = 400

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,26 @@ def test_a_person_in_ukrainian_and_an_operator_in_english(phone: Page, desk: Pag
     expect(desk.get_by_text("Вони хочуть мій паспорт.")).to_be_visible(timeout=SOON)
     shot(desk, "console-case")
     shot(phone, "chat-operator")
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "follows"),
+    [
+        ("ar", "صاحب البيت ضربني الأسبوع الماضي وأخذ جوازي", "واذا طردني من البيت؟"),
+        ("fr", "mon logeur me tape et il garde mon passeport depuis un mois", "et s'il me met dehors ?"),
+    ],
+)
+def test_the_same_scene_in_arabic_and_french(
+    phone: Page, stack: Settings, language: str, written: str, follows: str
+) -> None:
+    """Somebody tells of harm in their own words, asks on, and is offered questions and a person."""
+    phone.goto(f"{stack.origin}/chat?lang={language}")
+    told = words.line(desk_module.body("utter_disclose_violence"), language).text
+    more = words.line(desk_module.body("utter_disclose_violence_more"), language, date.min).text
+    say(phone, written, told)
+    say(phone, follows, more.split("{")[0][:40])
+    shot(phone, f"scene-{language}")
+    assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
 def test_the_same_page_in_arabic_reads_from_right_to_left(phone: Page, stack: Settings) -> None:

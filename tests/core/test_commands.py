@@ -24,6 +24,7 @@ DESIGNED = {
     "set_consent",
     "set_contact_safety",
     "record_screening",
+    "note_signs",
     "find_services",
     "complain",
     "delete_my_data",

@@ -216,6 +216,23 @@ def test_a_language_that_we_do_not_have_is_not_taken_for_one_that_we_have(text: 
 
 
 @pytest.mark.parametrize(
+    ("text", "known", "code"),
+    [
+        ("так у начальника", "uk", None),
+        ("я не понимаю вообще", "uk", None),
+        ("мы не понимаем эти вопросы", "uk", "ru"),
+        ("мені потрібна допомога з документами", "ru", "uk"),
+        ("بدي احكي مع حدا", "ar", "ar"),
+        ("من به کمک نیاز دارم لطفا", "ar", "fa"),
+        ("I need help with my papers please", "uk", "en"),
+        ("I need", "uk", None),
+    ],
+)
+def test_a_known_language_is_not_left_for_a_few_words(text: str, known: str, code: str | None) -> None:
+    assert languages.detect(text, known) == code
+
+
+@pytest.mark.parametrize(
     ("hint", "code"),
     [
         ("uk", "uk"),

@@ -86,7 +86,8 @@ def test_the_translated_words_pick_the_choice(menu: FakeBot, work: Work, writes:
     assert chosen(menu) == SECOND
 
 
-NAMES_NOTHING = ("3", "0", "22", "2 3", "the second", "፪", "➁")
+NAMES_NOTHING = ("222", "2 3", "2nd", "the second", "፪", "➁")
+"""Bare numbers of one or two digits: tests/core/test_numbers.py."""
 
 
 def test_anything_else_is_for_the_bot_to_understand(menu: FakeBot, work: Work, writes: Writes) -> None:

@@ -1,0 +1,1 @@
+"""How well the trained model understands, on sets written apart from its examples. Runs where rasa is."""
