@@ -54,7 +54,7 @@ class ActionAnswer(Step):
             if not declining.answered_too(tracker, intent):
                 return ask_again(dispatcher, tracker)
         others = self._others(tracker, intent)
-        if len(others) + 1 >= MANY and not context.asking(tracker):
+        if len(others) + 1 >= MANY and not intent.startswith(("disclose_", "worried_")) and not context.asking(tracker):
             return meanings.offer(dispatcher, "utter_which_first", [intent, *others][: meanings.MOST])
         return [*self._tell(dispatcher, tracker, intent, more), *self._after(dispatcher, tracker, intent, more, others)]
 
@@ -73,7 +73,7 @@ class ActionAnswer(Step):
         told = tracker.get_slot(slots.TOLD) or {}
         before = int(told.get(intent, 0))
         if before >= 2 and (not more or context.text(tracker)):  # a tap may ask for the same once more
-            say(dispatcher, "utter_more_done")
+            say(dispatcher, "utter_still_here" if intent.startswith("disclose_") else "utter_more_done")
         else:
             say(dispatcher, f"{response}_more" if more or before else response)
         events.append(SlotSet(slots.TOLD, {intent: 2 if more else before + 1}))

@@ -34,6 +34,11 @@ def concepts(tracker: Tracker) -> FrozenSet[str]:
     return frozenset((tracker.latest_message or {}).get("concepts") or ())
 
 
+def danger(tracker: Tracker) -> float:
+    """The chance that the message belongs to the danger group, by the model's detector for it."""
+    return float((tracker.latest_message or {}).get("danger") or 0.0)
+
+
 def clauses(tracker: Tracker, least: float) -> List[str]:
     """Intents of the single sentences of a message that has several, at `least` this confidence, in their order."""
     found = [one["intent"] for one in of(tracker).get("clauses") or () if one["confidence"] >= least]

@@ -7,7 +7,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, phrases, questions, slots
-from actions.screening import ANSWER
+from actions.screening import ANSWER, conclude
 from actions.screening_flow import ask
 from actions.speech import say
 from actions.step import Events, Step
@@ -29,7 +29,9 @@ class ActionCorrect(Step):
             ask(dispatcher, last)
             return [SlotSet(slots.ANSWERS, answers), SlotSet(slots.QUESTION, last)]
         answers[last] = ANSWER[meant]
-        question = questions.following(path, answers) or tracker.get_slot(slots.QUESTION)
         say(dispatcher, "utter_corrected")
+        question = questions.following(path, answers)
+        if question is None:
+            return conclude(dispatcher, tracker, answers)
         ask(dispatcher, question)
         return [SlotSet(slots.ANSWERS, answers), SlotSet(slots.QUESTION, question)]

@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import slots
+from actions import ages, context, slots
 from actions.speech import say
 
 NOT_OFFERED = frozenset({
@@ -19,6 +19,11 @@ MOST = 3
 LEAST = 0.04
 """Confidence below which a meaning is no guess but noise."""
 DANGER = frozenset({"danger_now", "self_harm"})
+SENSITIVE = DANGER | frozenset({
+    "being_watched", "is_minor", "disclose_labour", "disclose_sexual", "disclose_marriage", "disclose_violence",
+    "disclose_crime", "worried_about_someone",
+})  # fmt: skip
+"""The danger group (docs/intents.md): never passed over for what was chosen or talked about before."""
 ELSE = "show_menu"
 """The last choice: none of these."""
 
@@ -26,8 +31,15 @@ ELSE = "show_menu"
 def likely(tracker: Tracker) -> List[str]:
     """At most `MOST` intents that the message may mean, the likeliest first; none if the model has no idea."""
     ranking = (tracker.latest_message or {}).get("intent_ranking") or []
-    found = [str(one["name"]) for one in ranking if one["confidence"] >= LEAST and one["name"] not in NOT_OFFERED]
+    never = NOT_OFFERED | ({"is_minor"} if ages.adult(context.text(tracker)) else set())
+    found = [str(one["name"]) for one in ranking if one["confidence"] >= LEAST and one["name"] not in never]
     return found[:MOST]
+
+
+def first(tracker: Tracker) -> str:
+    """The likeliest intent of all, also one that is never offered."""
+    ranking = (tracker.latest_message or {}).get("intent_ranking") or []
+    return next((str(one["name"]) for one in ranking if one["name"] != "nlu_fallback"), "")
 
 
 def offer(dispatcher: CollectingDispatcher, response: str, intents: List[str]) -> List[Dict[str, Any]]:
@@ -35,7 +47,7 @@ def offer(dispatcher: CollectingDispatcher, response: str, intents: List[str]) -
     if DANGER.intersection(intents):
         say(dispatcher, "utter_if_danger")
     say(dispatcher, response, choose=[*intents, ELSE])
-    return [SlotSet(slots.OFFERED, intents)]
+    return [SlotSet(slots.OFFERED, intents if response == "utter_did_you_mean" else None)]
 
 
 def remember(tracker: Tracker) -> List[Dict[str, Any]]:
@@ -53,6 +65,8 @@ def remember(tracker: Tracker) -> List[Dict[str, Any]]:
 
 def settled(tracker: Tracker, candidates: List[str]) -> str:
     """The one of `candidates` that was chosen before when the others stood beside it; "" if none was."""
+    if SENSITIVE.intersection(candidates):  # asked about every time
+        return ""
     meant = tracker.get_slot(slots.MEANT) or {}
     for one in candidates:
         if one in meant and set(candidates) - {one} <= set(meant[one]):

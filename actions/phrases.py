@@ -19,6 +19,11 @@ _FOLDER = Path(__file__).parent.parent / "data" / "answers"
 _ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك", "گ": "ك"})
 _MEANS = {"unsure": "skip", "yes": "affirm", "no": "deny"}
 
+CORRECTION = 6
+"""Words of a message that may have its "I meant" at the end; in longer ones it must stand at the beginning."""
+BOTH = {"es": ("si ",), "ro": ("da ",), "ar": ("اي ",)}
+"""Words that are yes and, without their accent, also "if", "give" and "which": a yes only before a mark."""
+_MARK_AFTER = re.compile(r"\W*\w+\s*[,.;!،]")
 FOLLOWS = 12
 """Words of a question that still belongs to what was said before it: "and if I have no contract?"."""
 
@@ -61,9 +66,17 @@ def leading(text: str, language: str) -> Optional[str]:
     found = [(len(phrase), intent) for kind, intent in _MEANS.items() for phrase in _listed(kind) if typed == phrase]
     for kind, intent in _MEANS.items():
         for phrase in _listed(kind, language):
+            if phrase in BOTH.get(language, ()) and typed != phrase and not _MARK_AFTER.match(text):
+                continue
             if typed.startswith(phrase) and (kind != "unsure" or " " in phrase.strip()):  # "maybe" begins requests too
                 found.append((len(phrase), intent))
     return max(found)[1] if found else None
+
+
+def whole(text: str) -> Optional[str]:
+    """affirm, deny or skip if the message is nothing else."""
+    typed = plain(text)
+    return next((intent for kind, intent in _MEANS.items() if typed in _listed(kind)), None)
 
 
 def corrected(text: str, language: str) -> Optional[str]:
@@ -71,19 +84,16 @@ def corrected(text: str, language: str) -> Optional[str]:
     typed = plain(text)
     for phrase in _listed("correction"):
         place = f" {typed}".find(f" {phrase}")
-        if place >= 0:
+        if place >= 0 and (place <= len("sorry no ") or len(typed.split()) <= CORRECTION):
             return _last(typed[place:], language) or ""
     return None
 
 
 def _last(typed: str, language: str) -> Optional[str]:
-    """The last answer among these words."""
+    """The only answer among these words; none where several contradict each other."""
     words: List[str] = typed.split()
-    for start in range(len(words) - 1, -1, -1):
-        said = leading(" ".join(words[start:]), language)
-        if said:
-            return said
-    return None
+    found = {leading(word, language) for word in words} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def wants_more(text: str) -> bool:

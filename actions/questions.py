@@ -37,7 +37,8 @@ def mentioned(concepts: FrozenSet[str]) -> List[str]:
 def implied(question: Optional[str], concepts: FrozenSet[str]) -> Optional[str]:
     """affirm or deny if the words answer the open question without saying yes or no; `None` where a "not" stands."""
     asked = _question(question or "")
-    if not asked or concepts & NEGATIONS or asked["indicator"] not in mentioned(concepts):
+    plain = _DATA["indicators"].get(asked.get("indicator"), {}).get("implies") or ()
+    if concepts & NEGATIONS or not concepts.intersection(plain):
         return None
     return {"yes": "affirm", "no": "deny"}.get(asked["match"])
 

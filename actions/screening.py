@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
@@ -32,17 +30,19 @@ class ActionScreening(Step):
         if question:
             ask(dispatcher, question)
             return [SlotSet(slots.ANSWERS, answers), SlotSet(slots.QUESTION, question)]
-        events = record(dispatcher, tracker, answers)
-        self._sum_up(dispatcher, path, questions.matched(path, answers))
-        return [*events, SlotSet(slots.ASKING, "person")]
+        return conclude(dispatcher, tracker, answers)
 
-    def _sum_up(self, dispatcher: CollectingDispatcher, path: str, signs: List[str]) -> None:
-        """What could help, without a label."""
-        if not signs:
-            say(dispatcher, "utter_screening_few")
-        elif path == "someone":
-            say(dispatcher, "utter_screening_signs_someone")
-        elif path in AT_WORK:
-            say(dispatcher, "utter_screening_signs")
-        else:
-            say(dispatcher, "utter_screening_signs", choose=["talk_to_person", "deny"])
+
+def conclude(dispatcher: CollectingDispatcher, tracker: Tracker, answers: questions.Answers) -> Events:
+    """The end of the questions: kept for the desk, and what could help, without a label."""
+    path = tracker.get_slot(slots.PATH)
+    events = record(dispatcher, tracker, answers)
+    if not questions.matched(path, answers):
+        say(dispatcher, "utter_screening_few")
+    elif path == "someone":
+        say(dispatcher, "utter_screening_signs_someone")
+    elif path in AT_WORK:
+        say(dispatcher, "utter_screening_signs")
+    else:
+        say(dispatcher, "utter_screening_signs", choose=["talk_to_person", "deny"])
+    return [*events, SlotSet(slots.ASKING, "person")]

@@ -13,6 +13,8 @@ from actions.step import Events, Step
 
 
 class ActionTalkToPerson(Step):
+    hears = frozenset({"talk_to_person"})
+
     def name(self) -> str:
         return "action_talk_to_person"
 

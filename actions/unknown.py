@@ -22,6 +22,8 @@ LONG = 400
 
 
 class ActionUnknown(Step):
+    asks_back = True
+
     def name(self) -> str:
         return "action_unknown"
 
@@ -58,9 +60,13 @@ class ActionUnknown(Step):
         candidates = meanings.likely(tracker)
         if not meanings.DANGER.intersection(candidates):
             return None
-        if asking == "screening" and candidates[0] in meanings.DANGER:
-            tracker.latest_message["intent"] = {"name": candidates[0], "confidence": 1.0}
+        first = meanings.first(tracker)
+        if asking == "screening" and first in meanings.DANGER:
+            tracker.latest_message["intent"] = {"name": first, "confidence": 1.0}
             return ActionDanger().answer(dispatcher, tracker)
+        if asking == "handover":
+            say(dispatcher, "utter_if_danger")
+            return hand_over(dispatcher, tracker, "anonymous")
         if asking is None or asking in ("questions", "person"):
             return None
         events = record_open(dispatcher, tracker)
@@ -68,15 +74,16 @@ class ActionUnknown(Step):
 
     def _guess(self, dispatcher: CollectingDispatcher, tracker: Tracker, again: bool) -> Optional[Events]:
         """What the words may mean: asked about, or known from what was chosen or talked about before."""
-        declined = declining.response(tracker, context.intent(tracker))
+        candidates = meanings.likely(tracker)
+        harm = meanings.SENSITIVE.intersection(candidates)
+        declined = None if harm else declining.response(tracker, context.intent(tracker))
         if declined:
             say(dispatcher, declined)
             return [SlotSet(slots.ASKING, None)]
-        candidates = meanings.likely(tracker)
         topic = tracker.get_slot(slots.TOPIC)
         known = meanings.settled(tracker, candidates)
         if not known and topic and phrases.follows_up(context.text(tracker), context.language(tracker)):
-            known = topic if not meanings.DANGER.intersection(candidates) else ""
+            known = topic if not meanings.SENSITIVE.intersection(candidates) else ""
         if known and is_topic(known):
             tracker.latest_message["intent"] = {"name": known, "confidence": 1.0}
             return ActionAnswer().answer(dispatcher, tracker)

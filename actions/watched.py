@@ -7,7 +7,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import context, slots
-from actions.screening_flow import record_open
+from actions.screening_flow import ask_again, record_open
 from actions.speech import command, say
 from actions.step import Events, Step
 
@@ -26,4 +26,6 @@ class ActionWatched(Step):
             say(dispatcher, f"utter_clear_{context.of(tracker).get('channel') or 'web'}")
         else:
             say(dispatcher, "utter_watched")
+        if context.asking(tracker) in ("delete", "handover"):
+            return [SlotSet(slots.DETAIL, None), *ask_again(dispatcher, tracker)]
         return [*events, SlotSet(slots.ASKING, None), SlotSet(slots.DETAIL, None)]

@@ -17,4 +17,6 @@ def split(text: str) -> List[str]:
     """Sentences of `text` in order, none if there is only one."""
     found = [part.strip(" ,-\u2060") for part in _END.split(text)]
     long = [part for part in found if len(part.split()) >= WORDS]
-    return long[:MOST] if len(long) > 1 else []
+    if len(long) > MOST:  # the worst is often said last
+        long = [*long[: MOST // 2], *long[-(MOST - MOST // 2) :]]
+    return long if len(long) > 1 else []

@@ -29,6 +29,8 @@ from bot.state import BadState, compact, restore
 logger = logging.getLogger(__name__)
 
 ACTIONS_AWAY = "ActionsAway"
+REASONS = 12
+"""Concepts that are told as the reason for a reading."""
 NOT_TYPED = "\u2060"
 """Word joiner, invisible: put before what a person types, so that Rasa never reads "/intent{…}" as an order."""
 
@@ -212,5 +214,10 @@ async def _clauses(agent: Any, text: str) -> List[Dict[str, Any]]:
 
 
 def _understood(tracker: DialogueStateTracker) -> Dict[str, Any]:
-    intent = tracker.latest_message.intent if tracker.latest_message else {}
-    return {"intent": intent.get("name"), "confidence": round(float(intent.get("confidence") or 0.0), 4)}
+    said = tracker.latest_message
+    intent = said.intent if said else {}
+    return {
+        "intent": intent.get("name"),
+        "confidence": round(float(intent.get("confidence") or 0.0), 4),
+        "because": list((said.parse_data or {}).get("concepts") or ())[:REASONS] if said else [],
+    }

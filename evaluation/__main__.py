@@ -206,7 +206,7 @@ def picture(heard: Sequence[Heard], file: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import colors, pyplot
 
     names = sorted({one.said.intent for one in heard} | {one.guesses[0] for one in heard})
     place = {name: number for number, name in enumerate(names)}
@@ -215,7 +215,7 @@ def picture(heard: Sequence[Heard], file: Path) -> None:
         counts[place[one.said.intent], place[one.guesses[0]]] += 1
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure, axes = pyplot.subplots(figsize=(14, 13))
-    drawn = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+    drawn = axes.imshow(shares, cmap="Greys", norm=colors.PowerNorm(0.4, 0, 1))  # rare confusions are seen too
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.set_xlabel("guessed first")

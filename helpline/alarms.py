@@ -35,8 +35,10 @@ def act(
     message.case_id, message.understood = case.id, alarm.kind
     message.state, message.settled_at = "handled", func.clock_timestamp()
     now = session.execute(select(func.clock_timestamp())).scalar_one()
-    if cover.is_on(conversation):
-        small_talk = words.complete(desk.body(cover.small_talk(message.id)), settings.name, conversation.country)
+    if cover.is_called(session, keys, conversation):
+        if not cover.is_on(conversation):
+            cover.put_on(conversation)
+        small_talk = words.complete(desk.body(cover.small_talk(conversation)), settings.name, conversation.country)
         conversations.say(session, keys, conversation, small_talk, author="system", case_id=case.id)
     elif conversation.danger_at is None or now - conversation.danger_at > AGAIN:
         response = "utter_self_harm" if alarm.kind == "self_harm" else "utter_danger"

@@ -173,7 +173,7 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
         raise NotClaimable(case_code)
     case = session.get_one(Case, won)
     conversation.holder = "operator"
-    if not cover.is_on(conversation):  # told when the cover ends
+    if not (cover.is_on(conversation) or cover.is_called(session, keys, conversation)):  # told when the cover ends
         here = {"response": "utter_operator_here", "args": {"alias": operator.alias}}
         conversations.say(session, keys, conversation, here, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
@@ -205,7 +205,7 @@ def reply(
     Raises `NotClaimable` unless this operator holds the case, and `Covered`.
     """
     conversation = _held(session, case, operator)
-    if cover.is_on(conversation):
+    if cover.is_called(session, keys, conversation):
         raise Covered(case.code)
     body: dict[str, Any] = {"text": text} | ({"file": upload.kind} if upload else {})
     message = conversations.say(
@@ -218,25 +218,44 @@ def reply(
 
 
 def close(session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str) -> None:
-    """End the case: the person is told and asked how it was, and the bot goes on from where it stood.
+    """End the case: the person is told and asked how it was, and the bot goes on from where it stood. Under the cover
+    they hear nothing.
 
     Whoever chose to be anonymous was promised that the chat is erased when they are done: here it is.
     """
     conversation = _held(session, case, operator)
     case.state, case.outcome, case.closed_at = "closed", outcome, func.now()
     session.flush()
+    covered = cover.is_called(session, keys, conversation)
     if case.consent == "anonymous":
         erasure.begin(session, keys, conversation, current=0)  # what they wrote a moment ago is spared
-        if not cover.is_on(conversation):
+        if covered:
+            _cover_again(session, keys, conversation)
+        else:
             farewell = body("utter_operator_erased", alias=operator.alias)
             conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:
         conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
         conversation.danger_at = None  # a new cry is a new case, and is told the number again
         ending = (body("utter_operator_closed", alias=operator.alias), body("utter_feedback"))
-        for said in () if cover.is_on(conversation) else ending:
+        for said in () if covered else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
+
+
+def _cover_again(session: Session, keys: Keyring, erased: Conversation) -> None:
+    """The next word of somebody erased under the cover is a stranger's to us: they still get small talk alone."""
+    if erased.address_sealed is None:
+        return
+    address = conversations.seal_of(keys, erased).open(erased.address_sealed)
+    new = conversations.find_or_create(
+        session, keys, erased.channel, address, language=erased.language,
+        language_source=erased.language_source, country=erased.country,
+    )  # fmt: skip
+    cover.put_on(new)
+    session.flush()
+    if new.channel == "web":  # its page begins an empty chat with our welcome
+        conversations.say(session, keys, new, body(cover.small_talk(new)), author="system")
 
 
 def _next_holder(session: Session, conversation: Conversation) -> str:

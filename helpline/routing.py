@@ -94,7 +94,7 @@ class Turn:
             return None
         if picked is None:
             self._learn_language(text)
-        child = picked is None and ages.says_child(text)
+        child = self._child(picked, text)
         if self.conversation.holder in ("waiting", "operator"):
             if child:
                 desk.open_case(self.session, self.conversation, priority="child", reason="is_minor")
@@ -107,32 +107,45 @@ class Turn:
 
     def _covers(self, text: str) -> bool:
         """The cover word, or anything said under its cover (helpline/cover.py): answered with small talk alone."""
-        on = cover.is_on(self.conversation)
-        if not on and not (cover.begins(text) and self._welcomed()):
+        if not self._covered(text):
             return False
-        if on and self._erases(text):
-            return self._picked() is None
+        picked = self._picked()
+        if self._erases(picked, text):
+            return picked is None
+        if cover.is_on(self.conversation) and cover.ends(text):
+            self._uncover()
+        else:
+            self._talk_small(picked, text)
         if self.conversation.holder != "bot":
             attach(self.session, self.conversation, self.message)
-        if on and cover.ends(text):
-            self._uncover()
-            return True
-        if not on:
-            cover.put_on(self.conversation)
-        alarm = danger.find(text, self.conversation.language) if text else None
-        if alarm is not None:  # the case opens, and what is said is small talk
-            alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
-            return True
-        if ages.says_child(text):
-            desk.open_case(self.session, self.conversation, priority="child", reason="is_minor")
-        self._say(cover.small_talk(self.message.id))
         return True
 
-    def _erases(self, text: str) -> bool:
-        """Erasing works under the cover too: the word is answered with the question, and its answer is taken."""
-        picked = self._picked()
-        if picked is not None and picked.get("desk") in ("erase", "keep"):
+    def _covered(self, text: str) -> bool:
+        """Whether the cover is on, or begins with this message or one that waits behind it."""
+        if cover.is_on(self.conversation):
             return True
+        begins = cover.begins(text) and cover.is_known(self.session, self.conversation)
+        return begins or cover.is_called(self.session, self.keys, self.conversation)
+
+    def _talk_small(self, picked: dict[str, Any] | None, text: str) -> None:
+        """Whatever was written or tapped, small talk is said; danger and a child open a case without a word."""
+        if not cover.is_on(self.conversation):
+            cover.put_on(self.conversation)
+        alarm = self._alarm(picked, text)
+        if alarm is not None:
+            alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
+            return
+        if self._child(picked, text):
+            desk.open_case(self.session, self.conversation, priority="child", reason="is_minor")
+        self._say(cover.small_talk(self.conversation))
+
+    def _child(self, picked: dict[str, Any] | None, text: str) -> bool:
+        return ages.says_child(text) if picked is None else picked.get("intent") == "is_minor"
+
+    def _erases(self, picked: dict[str, Any] | None, text: str) -> bool:
+        """Erasing works under the cover too: the word is answered with the question, and its answer is taken."""
+        if picked is not None:
+            return picked.get("desk") in ("erase", "keep")
         if not self._means(text, "utter_word_delete"):
             return False
         self._say("utter_delete_ask")
@@ -141,9 +154,10 @@ class Turn:
     def _uncover(self) -> None:
         cover.take_off(self.conversation)
         self._say(cover.ENDED)
-        case = desk.open_case_of(self.session, self.conversation)
-        if case is not None and case.operator is not None:  # who came meanwhile could not say so
-            self._say("utter_operator_here", alias=case.operator.alias)
+        claimed = select(Case).where(Case.conversation_id == self.conversation.id, Case.state == "claimed")
+        for case in self.session.execute(claimed.order_by(Case.id)).scalars():  # who came meanwhile could not say so
+            if case.operator is not None:
+                self._say("utter_operator_here", alias=case.operator.alias)
 
     def _no_such_number(self, text: str) -> bool:
         """A bare number that stands under no choice: the choices are shown again."""
@@ -157,10 +171,10 @@ class Turn:
 
     def can_be_passed_over(self) -> bool:
         """Whether nothing is lost if only a later message is answered: no danger, no child, no choice for the desk."""
-        if cover.is_on(self.conversation) or cover.begins(self.body["text"]):
+        if self._covered(self.body["text"]):
             return False
         picked = self._picked() if not self.body.get("edited") else None
-        if picked is None and ages.says_child(self.body["text"]):
+        if self._child(picked, self.body["text"]):
             return False
         return not (picked is not None and "desk" in picked) and self._alarm(picked, self.body["text"]) is None
 
@@ -189,8 +203,11 @@ class Turn:
         if not offered:
             return None
         body, options = offered
+        about_us = body.get("response") == "utter_feedback"
+        if about_us and self.conversation.holder != "bot":  # a new case since: "no" and "1" are for its operator
+            return None
         index = choices.match(self.body["text"], words.line(body, self.conversation.language).choices)
-        if index is None and body.get("response") == "utter_feedback":
+        if index is None and about_us:
             helped = answers.yes_or_no(self.body["text"])
             index = None if helped is None else 0 if helped else len(options) - 1
         return options[index] if index is not None else None
@@ -318,7 +335,7 @@ class Turn:
             "country": self.conversation.country,
             "desk": desk.state(self.session, self.settings).as_context(),
             "entry_topic": None,
-            "welcomed": self._welcomed(),
+            "welcomed": cover.is_known(self.session, self.conversation),
             "media": has_media,
             "mentioned_country": countries.mentioned(text, self.conversation.language) if picked is None else None,
         }
@@ -338,14 +355,4 @@ class Turn:
             told=self.conversation.fallback_at is not None,
             channel=self.conversation.channel,
             address=self.seal.open(sealed) if sealed and self.conversation.channel in SHOW_TYPING else None,
-        )
-
-    def _welcomed(self) -> bool:
-        return (
-            self.session.execute(
-                select(Message.id)
-                .where(Message.conversation_id == self.conversation.id, Message.author.in_(("bot", "system")))
-                .limit(1)
-            ).first()
-            is not None
         )

@@ -64,6 +64,8 @@ def note(session: Session, conversation: Conversation, indicators: list[str]) ->
     """Keep indicators as mentioned, in the one row for them. Raises `BadScreening`."""
     if not isinstance(indicators, list) or not set(indicators) <= set(data()["indicators"]):
         raise BadScreening(MENTIONED)
+    if not indicators:
+        return
     row = session.execute(
         select(Screening).where(Screening.conversation_id == conversation.id, Screening.path == MENTIONED)
     ).scalar_one_or_none()
@@ -82,7 +84,8 @@ def matched(path: str, answers: Mapping[str, str]) -> list[str]:
 def signs(screening: Screening, language: str) -> list[Sign]:
     """Every question of the path in order, with what its answer shows; labels in the operator's language."""
     if screening.path == MENTIONED:
-        return [_mentioned(indicator, language) for indicator in screening.matched]
+        known = data()["indicators"]  # without those that a later version dropped
+        return [_mentioned(indicator, language) for indicator in screening.matched if indicator in known]
     out = []
     for question in data()["paths"][screening.path]["questions"]:
         indicator = question["indicator"] or None

@@ -14,14 +14,41 @@ from helpline import segments, texts, words
 from helpline.texts import Sent
 from locales import LANGUAGES, native_name, translate
 
-LONGEST = {"en": (3, 4), "ar": (4, 7), "uk": (4, 8)}
+LONGEST = {
+    "en": (3, 4),
+    "ar": (4, 7),
+    "es": (3, 4),
+    "fa": (4, 8),
+    "fr": (3, 5),
+    "ro": (3, 4),
+    "ru": (4, 9),
+    "uk": (4, 8),
+}
 """Segments of the longest first answer and of the longest text that is asked for (`…_more`)."""
 LONGER = {
     "en": {},
     "ar": {"utter_welcome": 5, "utter_handover_consent": 5},
+    "es": {},
+    "fa": {
+        "utter_welcome": 5,
+        "utter_about_deportation": 5,
+        "utter_about_trafficking": 5,
+        "utter_disclose_crime": 5,
+        "utter_disclose_sexual": 5,
+    },
+    "fr": {},
+    "ro": {},
+    "ru": {
+        "utter_welcome": 5,
+        "utter_handover_consent": 5,
+        "utter_about_trafficking": 5,
+        "utter_disclose_labour": 5,
+        "utter_disclose_sexual": 5,
+    },
     "uk": {"utter_welcome": 5, "utter_handover_consent": 5},
 }
-"""First answers beyond that: six topics under the welcome, and consent in full."""
+"""First answers beyond that: six topics under the welcome, consent in full, and what takes a sentence more to say in
+Persian and Russian. French, Romanian and Spanish stay in the alphabet of SMS (helpline/parts.py, `bare`)."""
 IN_DANGER = (
     "utter_danger",
     "utter_danger_closed",

@@ -104,3 +104,43 @@ def test_the_sentences_of_a_message(ask: Ask, text: str, sentences: list[str]) -
 
 def test_a_pasted_newspaper_has_few_sentences(ask: Ask) -> None:
     assert len(ask("bot.clauses.split", "The minister said a word. " * 500)) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("si lo borras ya no puedo volver", "es"), ("da-mi timp sa ma gandesc", "ro"), ("اي طريق", "ar")],
+)
+def test_a_word_that_is_yes_only_with_its_accent_is_none_before_more_words(ask: Ask, text: str, language: str) -> None:
+    assert ask("actions.phrases.leading", text, language) is None
+
+
+@pytest.mark.parametrize(("text", "language"), [("sí, bórralo", "es"), ("da, sterge", "ro"), ("اي، امسحه", "ar")])
+def test_before_a_mark_it_is_yes(ask: Ask, text: str, language: str) -> None:
+    assert ask("actions.phrases.leading", text, language) == "affirm"
+
+
+@pytest.mark.parametrize("text", ["i meant no, not yes", "wrong button"])
+def test_a_correction_that_does_not_say_what_was_meant_is_asked_about(ask: Ask, text: str) -> None:
+    assert ask("actions.phrases.corrected", text, "en") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "adult"),
+    [
+        ("I am 22 years old", True),
+        ("عمري ٢٣ سنة", True),
+        ("من ۲۵ ساله هستم", True),
+        ("I turn 18 soon", False),
+        ("i am 15 and my sister is 30", False),
+        ("no number", False),
+    ],
+)
+def test_an_adult_age_is_no_childs(ask: Ask, text: str, adult: bool) -> None:
+    assert ask("actions.ages.adult", text) is adult
+
+
+def test_the_end_of_a_long_message_is_read_too(ask: Ask) -> None:
+    """People put the worst last."""
+    sentences = ask("bot.clauses.split", "We live here. " * 20 + "He has a weapon.")
+    assert sentences[-1] == "He has a weapon"
+    assert len(sentences) == 10
