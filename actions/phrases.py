@@ -19,10 +19,12 @@ _FOLDER = Path(__file__).parent.parent / "data" / "answers"
 _ARABIC = str.maketrans({"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ی": "ي", "ة": "ه", "ک": "ك", "گ": "ك"})
 _MEANS = {"unsure": "skip", "yes": "affirm", "no": "deny"}
 
+SHORT = 4
+"""Words of a message in which a yes is not yet the beginning of a sentence."""
 CORRECTION = 6
 """Words of a message that may have its "I meant" at the end; in longer ones it must stand at the beginning."""
-BOTH = {"es": ("si ",), "ro": ("da ",), "ar": ("اي ",)}
-"""Words that are yes and, without their accent, also "if", "give" and "which": a yes only before a mark."""
+BOTH = {"es": ("si ",), "ro": ("da ",)}
+"""Words that are yes and, without their accent, also "if" and "give": in longer messages a yes only before a mark."""
 _MARK_AFTER = re.compile(r"\W*\w+\s*[,.;!،]")
 FOLLOWS = 12
 """Words of a question that still belongs to what was said before it: "and if I have no contract?"."""
@@ -66,7 +68,8 @@ def leading(text: str, language: str) -> Optional[str]:
     found = [(len(phrase), intent) for kind, intent in _MEANS.items() for phrase in _listed(kind) if typed == phrase]
     for kind, intent in _MEANS.items():
         for phrase in _listed(kind, language):
-            if phrase in BOTH.get(language, ()) and typed != phrase and not _MARK_AFTER.match(text):
+            long = len(typed.split()) > SHORT
+            if phrase in BOTH.get(language, ()) and long and not _MARK_AFTER.match(text):
                 continue
             if typed.startswith(phrase) and (kind != "unsure" or " " in phrase.strip()):  # "maybe" begins requests too
                 found.append((len(phrase), intent))

@@ -31,7 +31,7 @@ URGENT = (
 """What one sentence of a longer message may say that is answered before everything else, most urgent first."""
 DISTRESS = ("disclose_sexual", "ask_mental_health")
 """What ends questions although it begins with a yes or a no."""
-DOUBTFUL = 0.2
+DOUBTFUL = 0.4
 """Chance of danger from which a "yes" does not mean that it is safe."""
 SURE = 0.5
 """Confidence from which one sentence of a message decides what is answered first."""
@@ -58,7 +58,8 @@ class Step(Action, ABC):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> Events:
         read = context.intent(tracker)
         step = self._who_answers(tracker)
-        doubtful = read == "nlu_fallback" and meanings.DANGER.intersection(meanings.likely(tracker))
+        guesses = meanings.likely(tracker) if read == "nlu_fallback" and context.danger(tracker) >= SURE else []
+        doubtful = bool(meanings.DANGER.intersection(guesses))
         answered = context.intent(tracker) != read
         if answered and (read in meanings.DANGER or doubtful):  # a plain answer, perhaps with danger in it
             say(dispatcher, "utter_if_danger")

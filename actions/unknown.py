@@ -15,8 +15,10 @@ from actions.danger import ActionDanger
 from actions.handing_over import hand_over
 from actions.screening_flow import REASKED, ask_again, record_open
 from actions.speech import say
-from actions.step import Events, Step
+from actions.step import SURE, Events, Step
 
+PERHAPS = 0.2
+"""Chance of danger from which it is asked about in the middle of anything."""
 LONG = 400
 """Characters from which on a text is taken for something pasted."""
 
@@ -58,10 +60,10 @@ class ActionUnknown(Step):
     def _urgent(self, dispatcher: CollectingDispatcher, tracker: Tracker, asking: Optional[str]) -> Optional[Events]:
         """Danger that the model is not sure of. In the middle of questions it is taken as such, else asked about."""
         candidates = meanings.likely(tracker)
-        if not meanings.DANGER.intersection(candidates):
+        if not meanings.DANGER.intersection(candidates) or context.danger(tracker) < PERHAPS:
             return None
         first = meanings.first(tracker)
-        if asking == "screening" and first in meanings.DANGER:
+        if asking == "screening" and first in meanings.DANGER and context.danger(tracker) >= SURE:
             tracker.latest_message["intent"] = {"name": first, "confidence": 1.0}
             return ActionDanger().answer(dispatcher, tracker)
         if asking == "handover":

@@ -171,11 +171,14 @@ def close(code: str) -> ResponseReturnValue:
     try:
         with database.transaction(console().make) as session:
             case = _visible(session, code)
-            desk.close(session, console().keys, case, session.get_one(Operator, me().id), outcome)
+            told = desk.close(session, console().keys, case, session.get_one(Operator, me().id), outcome)
     except desk.NotClaimable:
         flash(_("You do not hold this case any more."), "warning")
         return redirect(url_for("queue.home"), 303)
-    flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
+    if told:
+        flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
+    else:
+        flash(_("Case %(code)s is closed. The person was not told, because they wrote the cover word.", code=code))
     return redirect(url_for("queue.home"), 303)
 
 

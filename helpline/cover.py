@@ -47,9 +47,7 @@ def is_called(session: Session, keys: Keyring, conversation: Conversation) -> bo
 
 def is_known(session: Session, conversation: Conversation) -> bool:
     """Whether we have said anything yet; to somebody new the word is a word like every other."""
-    ours = select(Message.id).where(
-        Message.conversation_id == conversation.id, Message.author.in_(("bot", "system"))
-    )
+    ours = select(Message.id).where(Message.conversation_id == conversation.id, Message.author.in_(("bot", "system")))
     return session.execute(ours.limit(1)).first() is not None
 
 

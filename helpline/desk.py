@@ -217,11 +217,11 @@ def reply(
     return message
 
 
-def close(session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str) -> None:
-    """End the case: the person is told and asked how it was, and the bot goes on from where it stood. Under the cover
-    they hear nothing.
+def close(session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str) -> bool:
+    """End the case: the person is told and asked how it was, and the bot goes on from where it stood.
 
-    Whoever chose to be anonymous was promised that the chat is erased when they are done: here it is.
+    Returns whether they were told: under the cover they hear nothing. Whoever chose to be anonymous was promised that
+    the chat is erased when they are done: here it is.
     """
     conversation = _held(session, case, operator)
     case.state, case.outcome, case.closed_at = "closed", outcome, func.now()
@@ -241,6 +241,7 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
         for said in () if covered else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
+    return not covered
 
 
 def _cover_again(session: Session, keys: Keyring, erased: Conversation) -> None:

@@ -20,8 +20,9 @@ _PLAIN = str.maketrans(
 """One typographic mark makes every segment of an SMS hold less than half; keyboards of phones put them in."""
 _BARE = str.maketrans(
     {
-        **dict(zip("ăâîșțşţáíóúçêôïûëĂÂÎȘȚŞŢÁÍÓÚÊÔÏÛË", "aaiststaiouceoiueAAISTSTAIOUEOIUE", strict=True)),
-        "œ": "oe", "Œ": "OE", "«": '"', "»": '"',
+        **dict(zip("ăâîșțşţáíóúçêôïûëÿªº", "aaiststaiouceoiueyao", strict=True)),
+        **dict(zip("ĂÂÎȘȚŞŢÁÍÓÚÊÔÏÛËÀÈÙŸ", "AAISTSTAIOUEOIUEAEUY", strict=True)),
+        "œ": "oe", "Œ": "OE", "«": '"', "»": '"', "„": '"',
     }
 )  # fmt: skip
 """Romanian, Spanish and French letters that SMS has no cheap form of. On phones they are left out as often as not,
@@ -50,7 +51,7 @@ def shape(line: Line, limits: Limits, message_id: int, sensitive: bool = True, f
 
 def bare(text: str) -> str:
     """`text` without the accents that the alphabet of SMS lacks, if without them it fits into that alphabet."""
-    plain = text.translate(_BARE)
+    plain = unicodedata.normalize("NFC", text).translate(_BARE)
     return plain if segments.count(plain).encoding == "GSM-7" else text
 
 

@@ -1,4 +1,4 @@
-"""A typed yes or no: only the whole message, only under what the desk itself asked, and only while it is the question."""
+"""A typed yes or no: only the whole message, and only under what the desk itself asked the person last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from helpline.keys import Keyring
 from helpline.models import Case, Operator
 from locales import LANGUAGES
 from tests.core.conftest import Work, Writes
-from tests.core.fakes import SPOKEN, FakeBot, answers as bot_answers, choice, response
+from tests.core.fakes import SPOKEN, FakeBot, choice, response
+from tests.core.fakes import answers as bot_answers
 from tests.core.test_cover import hand_to, names
 from tests.stack import Person
 
@@ -40,8 +41,8 @@ def test_yes_is_yes_and_no_is_no_whatever_language_else_has_the_word(language: s
     [
         ("yes", True), ("YES!!!", True), (" y e s ", None), ("ye\u200bs", True), ("ｙｅｓ", True), ("نَعَم", True),
         ("так", True), ("oui.", True), ("no", False), ("Ні", False), ("non!", False), ("لا", False),
-        ("", None), (" ", None), ("?", None), ("\0", None), ("\ud800", None), ("yes no", None), ("yes but he hit me", None),
-        ("no idea what to do", None), ("1", None), ("maybe", None), ("none", None),
+        ("", None), (" ", None), ("?", None), ("\0", None), ("\ud800", None), ("yes no", None),
+        ("yes but he hit me", None), ("no idea what to do", None), ("1", None), ("maybe", None), ("none", None),
         ("x" * 10_000, None), ("yes " * 2000, None),
     ],
 )  # fmt: skip

@@ -78,7 +78,9 @@ def test_the_word_is_known_in_every_language_however_it_is_typed(language: str, 
             assert is_small_talk(person.says("and now?")), text
 
 
-@pytest.mark.parametrize("text", ["how is the weather", "weather umbrella", "the weather", "weathers", "umbrella", "wea ther"])
+@pytest.mark.parametrize(
+    "text", ["how is the weather", "weather umbrella", "the weather", "weathers", "umbrella", "wea ther"]
+)
 def test_a_message_that_only_holds_the_word_is_no_cover(text: str, bot: FakeBot, work: Work, writes: Writes) -> None:
     person = writes()
     with work():
@@ -122,9 +124,7 @@ def test_no_word_begins_and_ends_or_means_something_else_as_well() -> None:
 
 
 @pytest.mark.parametrize("crowd", [1, 2, 3, 4])
-def test_the_same_line_does_not_come_twice_in_a_row_however_many_write(
-    crowd: int, work: Work, writes: Writes
-) -> None:
+def test_the_same_line_does_not_come_twice_in_a_row_however_many_write(crowd: int, work: Work, writes: Writes) -> None:
     people = [writes() for _ in range(crowd)]
     said: dict[int, list[str]] = {number: [] for number in range(crowd)}
     with work():
@@ -228,7 +228,9 @@ def test_danger_right_behind_a_word_that_still_waits_is_not_answered_aloud(
     assert case.priority == 0
 
 
-def test_a_word_that_was_taken_back_before_its_turn_covers_nothing_else(bot: FakeBot, work: Work, writes: Writes) -> None:
+def test_a_word_that_was_taken_back_before_its_turn_covers_nothing_else(
+    bot: FakeBot, work: Work, writes: Writes
+) -> None:
     person = writes()
     with work():
         person.says("hello")

@@ -67,7 +67,9 @@ def test_danger_opens_an_urgent_case_and_is_answered_with_small_talk(
 
 @pytest.mark.parametrize("holder", HOLDERS)
 @pytest.mark.parametrize("how", ["tap", "number", "words"])
-@pytest.mark.parametrize(("title", "priority"), [("I am in danger now", 0), ("I may hurt myself", 0), ("I am under 18", 1)])
+@pytest.mark.parametrize(
+    ("title", "priority"), [("I am in danger now", 0), ("I may hurt myself", 0), ("I am under 18", 1)]
+)
 def test_a_button_of_danger_or_of_a_child_opens_the_case_too(
     title: str, priority: int, how: str, holder: str, alarms: FakeBot, work: Work, writes: Writes, operator: Operator
 ) -> None:

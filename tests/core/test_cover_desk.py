@@ -78,7 +78,9 @@ def test_nobody_is_named_who_is_not_there(work: Work, person: Person, operator: 
         assert names(person.says("umbrella")) == ["utter_uncovered"]
 
 
-def test_an_answer_is_refused_whole_and_goes_out_later(work: Work, person: Person, operator: Operator, make: Sessions) -> None:
+def test_an_answer_is_refused_whole_and_goes_out_later(
+    work: Work, person: Person, operator: Operator, make: Sessions
+) -> None:
     hand_to("operator", person, operator)
     with work():
         person.says("weather")
@@ -94,7 +96,9 @@ def test_an_answer_is_refused_whole_and_goes_out_later(work: Work, person: Perso
         assert [heard.text for heard in person.listens()] == ["Are you safe?"]
 
 
-def test_an_answer_is_refused_from_the_moment_the_word_is_stored(person: Person, work: Work, operator: Operator) -> None:
+def test_an_answer_is_refused_from_the_moment_the_word_is_stored(
+    person: Person, work: Work, operator: Operator
+) -> None:
     """The worker may be slow; what the operator sends would be there before the small talk."""
     hand_to("operator", person, operator)
     person.says("weather", wait=False)
@@ -170,7 +174,9 @@ def test_an_anonymous_case_is_erased_without_a_word_and_the_cover_stays(
         assert erasure.finish(session) == 1
 
 
-def test_an_anonymous_case_without_a_cover_is_erased_as_before(work: Work, person: Person, operator: Operator, make: Sessions) -> None:
+def test_an_anonymous_case_without_a_cover_is_erased_as_before(
+    work: Work, person: Person, operator: Operator, make: Sessions
+) -> None:
     hand_to("operator", person, operator)
     with transaction(make) as session:
         session.get_one(Case, case_of(session, person).id).consent = "anonymous"
@@ -180,7 +186,9 @@ def test_an_anonymous_case_without_a_cover_is_erased_as_before(work: Work, perso
     assert person.row().holder == "closed"
 
 
-def test_everything_that_is_written_or_sent_joins_the_case(work: Work, person: Person, operator: Operator, make: Sessions) -> None:
+def test_everything_that_is_written_or_sent_joins_the_case(
+    work: Work, person: Person, operator: Operator, make: Sessions
+) -> None:
     hand_to("operator", person, operator)
     with work():
         person.says("weather")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Literal
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from channels.contract import Limits
-from helpline import choices, parts
+from helpline import choices, parts, segments, words
 from helpline.words import Line
 
+Form = Literal["NFC", "NFD"]
 SMS = Limits(length=160, choices=0)
 BUTTONS = Limits(length=4096, utf16=True, choices=3, choice_title=20)
 
@@ -126,3 +130,53 @@ def test_a_typographic_mark_does_not_make_an_sms_dear() -> None:
     assert part.text == 'It\'s open - ask for "Anna"...'
     (kept,) = parts.shape(Line("It\u2019s open"), Limits(length=4096, choices=8), 1)
     assert kept.text == "It\u2019s open"
+
+
+ALPHABETS = (
+    "àâäæçéèêëîïôöœùûüÿÀÂÄÆÇÉÈÊËÎÏÔÖŒÙÛÜŸ«»",  # French
+    "áéíóúüñÁÉÍÓÚÜÑ¿¡ªº",  # Spanish
+    "ăâîșțşţĂÂÎȘȚŞŢ„”«»",  # Romanian, also as old keyboards type it
+)
+
+
+@pytest.mark.parametrize("letter", sorted({letter for alphabet in ALPHABETS for letter in alphabet}))
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_no_letter_of_french_spanish_or_romanian_makes_an_sms_dear(letter: str, form: Form) -> None:
+    (part,) = parts.shape(Line(unicodedata.normalize(form, f"{letter} plain text")), BY_SMS, 1)
+    assert segments.count(part.text).encoding == "GSM-7"
+
+
+def test_accents_that_the_alphabet_of_sms_has_are_kept() -> None:
+    (part,) = parts.shape(Line("À Noël, où étés, año, ¿qué?, Ärger: ça va"), BY_SMS, 1)
+    assert part.text == "A Noel, où étés, año, ¿qué?, Ärger: ca va"
+
+
+@pytest.mark.parametrize("other", ["Привіт", "مرحبا", "😀", "中"])
+def test_accents_stay_where_leaving_them_out_would_save_nothing(other: str) -> None:
+    (part,) = parts.shape(Line(f"Română, français, español: {other}"), BY_SMS, 1)
+    assert part.text == f"Română, français, español: {other}"
+
+
+def test_accents_stay_where_they_cost_nothing() -> None:
+    for limits in (BUTTONS, SMS):
+        (part,) = parts.shape(Line("Română, français, español"), limits, 1)
+        assert part.text == "Română, français, español"
+
+
+@given(st.text(max_size=200))
+@example("e\u0301" * 50)
+@example("\u0301")
+@example("Œ" * 80)
+def test_what_is_made_bare_is_cheaper_or_left_alone(text: str) -> None:
+    made = parts.bare(text)
+    assert made == text or segments.count(made).encoding == "GSM-7"
+    assert made == text or segments.count(made).segments <= segments.count(text).segments
+    assert parts.bare(made) == made
+
+
+@pytest.mark.parametrize("language", ["es", "fr", "ro"])
+def test_choices_that_lost_their_accents_are_understood_as_they_stand_there(language: str) -> None:
+    for name, source in words.sources().items():
+        titles = words.titles(name, [words.choice(button) for button in source.choices], language)
+        shown = [parts.bare(title) for title in titles]
+        assert [choices.match(title, titles) for title in shown] == [choices.match(title, titles) for title in titles]
