@@ -108,5 +108,5 @@ def _at(said: list[str], start: int, phrase: tuple[str, ...]) -> bool:
         return False
     return all(
         word.startswith(wanted[:-1]) if wanted.endswith("*") else word == wanted
-        for wanted, word in zip(phrase, said[start:], strict=False)
+        for wanted, word in zip(phrase, said[start : start + len(phrase)], strict=True)
     )

@@ -16,7 +16,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from helpline import alerts, commands, conversations, database, desk, routing, words
+from helpline import alerts, commands, conversations, cover, database, desk, routing, words
 from helpline.bot import Answer
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message
@@ -132,6 +132,9 @@ def finish(
         routing.attach(session, conversation, message)
         _settle(session, conversation, message)
         return True
+    if cover.is_called(session, keys, conversation):  # somebody looks at the phone by now: nothing of this may show
+        _settle(session, conversation, message)
+        return True
     seal = conversations.seal_of(keys, conversation)
     message.understood = answer.intent
     conversation.state_sealed = seal.close(answer.state)
@@ -193,6 +196,8 @@ def _tell_away(
     session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message
 ) -> None:
     """Once: "a person will read this", and a case so that one does (fail open). The bot may still answer later."""
+    if cover.is_called(session, keys, conversation):
+        return
     body = words.complete(desk.body("utter_bot_away"), settings.name, conversation.country)
     conversations.say(session, keys, conversation, body, author="system")
     message.case_id = desk.open_case(session, conversation, priority="high", reason="bot_away", take=False).id

@@ -198,7 +198,7 @@ def test_without_an_approved_template_nobody_is_asked(say: Say, make: Sessions, 
     with make() as session:  # but somebody at the desk is told; that it became too old would not be true
         case = session.execute(select(Case)).scalar_one()
         assert (case.reason, case.state) == ("not_delivered", "waiting")
-        assert session.execute(select(Message.case_id)).scalars().all()[-1] == case.id
+        assert session.execute(select(Message.case_id).order_by(Message.id)).scalars().all()[-1] == case.id
         assert alerts.current(session) == []
 
 
