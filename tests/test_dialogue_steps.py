@@ -69,24 +69,6 @@ def test_many_questions_at_once_are_put_in_order(person: Person) -> None:
     assert heard[-1].response in ("utter_which_first", "utter_also", "utter_did_you_mean"), heard
 
 
-def test_what_was_chosen_among_meanings_is_not_asked_again(person: Person) -> None:
-    """The same doubt twice in one conversation is one doubt too many."""
-    person.says("hello")
-    asked_every_time = {"Worried for someone", "I am in danger now", "Somebody hurts me", "Trouble at my work",
-                        "Not safe to write", "I am under 18", "Sex against my will", "Forced to marry",
-                        "Forced into crime", "I may hurt myself"}  # fmt: skip
-    unsures = ("papers boat", "brother paper boss", "house work sign", "lawyer bus doctor", "school ticket papers",
-               "office room card", "doctor tax bus room", "bank school lawyer", "visa room bus food")  # fmt: skip
-    for unsure in unsures:
-        first = person.says(unsure)
-        if first[-1].response == "utter_did_you_mean" and not asked_every_time.intersection(first[-1].choices):
-            break
-    else:
-        pytest.fail("the model is sure of all of these: find others")
-    person.taps(first[-1].choices[0])
-    assert person.says(unsure)[-1].response != "utter_did_you_mean"
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -110,7 +110,7 @@ def test_every_step_is_documented_and_nothing_else() -> None:
 def test_the_people_cover_all_channels_and_languages() -> None:
     cast = [found.who for found in load()]
     assert {who.channel for who in cast} == set(CHANNELS)
-    assert {who.language for who in cast} == set(LANGUAGES)
+    assert {"en", "uk", "ar"} <= {who.language for who in cast} <= set(LANGUAGES)
     addresses = [who.address for who in cast if who.address] + [who.address for who in stage.GREETERS]
     assert len(set(addresses) - {""}) == len([address for address in addresses if address]) - 1  # SMS and WhatsApp
 

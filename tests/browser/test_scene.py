@@ -155,8 +155,8 @@ def test_a_person_in_ukrainian_and_an_operator_in_english(phone: Page, desk: Pag
 @pytest.mark.parametrize(
     ("language", "written", "follows"),
     [
-        ("ar", "صاحب البيت ضربني الأسبوع الماضي وأخذ جوازي", "تفاصيل اكثر"),
-        ("fr", "mon logeur me tape et il garde mon passeport depuis un mois", "plus de détails"),
+        ("ar", "صاحب الشغل اخد جوازي وما دفعلي من شهرين", "واذا تركت الشغل؟"),
+        ("fr", "mon patron a pris mon passeport et il ne me paie pas depuis deux mois", "et si je pars sans rien ?"),
     ],
 )
 def test_the_same_scene_in_arabic_and_french(
@@ -164,10 +164,10 @@ def test_the_same_scene_in_arabic_and_french(
 ) -> None:
     """Somebody tells of harm in their own words, asks on, and is offered questions and a person."""
     phone.goto(f"{stack.origin}/chat?lang={language}")
-    told = words.line(desk_module.body("utter_disclose_violence"), language).text
-    more = words.line(desk_module.body("utter_disclose_violence_more"), language, date.min).text
+    told = words.line(desk_module.body("utter_disclose_labour"), language).text
+    more = words.line(desk_module.body("utter_disclose_labour_more", emergency_number=None), language, date.min).text
     say(phone, written, told)
-    say(phone, follows, more.split("{")[0][:40])
+    say(phone, follows, more[:40])
     shot(phone, f"scene-{language}")
     assert phone.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from helpline import model
@@ -24,6 +25,10 @@ def understand() -> Any:
 def call(name: str, arguments: list[Any]) -> Any:
     if name == "concepts":
         return sorted(lexicon().names[number] for number in lexicon().concepts(*arguments))
+    if name == "settled":
+        meant, candidates = arguments
+        tracker = SimpleNamespace(get_slot=lambda slot: meant)
+        return importlib.import_module("actions.meanings").settled(tracker, candidates)
     if name == "parse":
         return understand()(*arguments)
     module, _, function = name.rpartition(".")

@@ -144,3 +144,37 @@ def test_the_end_of_a_long_message_is_read_too(ask: Ask) -> None:
     sentences = ask("bot.clauses.split", "We live here. " * 20 + "He has a weapon.")
     assert sentences[-1] == "He has a weapon"
     assert len(sentences) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("i dont want to say", "en"),
+        ("не хочу казати", "uk"),
+        ("не хочу говорить", "ru"),
+        ("ما بدي احكي", "ar"),
+        ("نمیخوام بگم", "fa"),
+        ("je ne veux pas répondre", "fr"),
+        ("no quiero decir", "es"),
+        ("nu vreau să spun", "ro"),
+    ],
+)
+def test_who_does_not_want_to_say_says_no_no(ask: Ask, text: str, language: str) -> None:
+    """It begins like a no, and as a no it would be an answer that nobody gave."""
+    assert ask("actions.phrases.leading", text, language) == "skip"
+
+
+@pytest.mark.parametrize(
+    ("meant", "candidates", "chosen"),
+    [
+        ({"ask_asylum": ["ask_family"]}, ["ask_family", "ask_asylum"], "ask_asylum"),
+        ({"ask_asylum": ["ask_family"]}, ["ask_asylum", "ask_police"], ""),
+        ({"ask_asylum": ["danger_now"]}, ["ask_asylum", "danger_now"], ""),
+        ({}, ["ask_asylum"], ""),
+        ({"ask_asylum": []}, [], ""),
+    ],
+)
+def test_a_choice_among_meanings_is_remembered_but_never_hides_harm(
+    ask: Ask, meant: dict[str, list[str]], candidates: list[str], chosen: str
+) -> None:
+    assert ask("settled", meant, candidates) == chosen
