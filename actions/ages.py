@@ -1,14 +1,18 @@
-"""Somebody who says to be grown up is no child, whatever the model makes of the number."""
+"""Somebody who gives the age of an adult is not handed over as a child, but asked what they meant."""
 
 from __future__ import annotations
 
 import re
 
+WORDS = 15
+"""In a longer text a number may stand for anything."""
 CERTAIN = 21
 """Years. Below this a number may be "I turn 18 soon"."""
 
 
 def adult(text: str) -> bool:
-    """Whether every number in `text`, in any script's digits, is the age of an adult."""
+    """Whether a short text names the age of an adult and no other number, in any script's digits."""
+    if len(text.split()) > WORDS:
+        return False
     years = [int(found) for found in re.findall(r"\d+", text)]
     return bool(years) and all(CERTAIN <= one <= 99 for one in years)

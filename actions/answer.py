@@ -12,7 +12,7 @@ from actions import context, declining, meanings, slots
 from actions.context import is_topic
 from actions.screening_flow import ask_again, record_open
 from actions.speech import say
-from actions.step import SURE, Events, Step
+from actions.step import DISTRESS, SURE, Events, Step
 
 QUESTIONS = {
     "ask_job_offer": "job_offer",
@@ -30,8 +30,6 @@ QUESTIONS = {
 
 ABOUT_US = {"ask_service", "ask_privacy", "ask_cost"}
 """Not what the person needs help with: does not become the case's topic."""
-DISTRESS = {"ask_mental_health", "disclose_sexual"}
-"""What ends the questions: somebody who writes this should not be asked the next one."""
 MANY = 4
 """Topics in one message from which on the person is asked which comes first."""
 
@@ -90,7 +88,7 @@ class ActionAnswer(Step):
             say(dispatcher, "utter_questions_stopped")
             return [*events, SlotSet(slots.ASKING, None)]
         if others and not asking:
-            return meanings.offer(dispatcher, "utter_also", others[: meanings.MOST])
+            return meanings.offer(dispatcher, "utter_also", others[: meanings.MOST - 1], instead="talk_to_person")
         path = QUESTIONS.get(intent)
         told = (tracker.get_slot(slots.TOLD) or {}).get(intent)
         if path and not more and not told and not asking and path not in (tracker.get_slot(slots.SCREENED) or []):

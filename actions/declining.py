@@ -11,37 +11,31 @@ from rasa_sdk import Tracker
 
 from actions import context
 
-DECLINED = (
-    ("others_chat", "utter_no_others"),
-    ("promise_me_guarantee", "utter_no_promise"),
-    ("translate_this", "utter_no_translation"),
-    ("judge_request", "utter_no_judging"),
-    ("route_request", "utter_no_routes"),
-    ("insult_bot_rude", "utter_calm"),
-)
-"""Concepts, and what is said instead."""
-ANYWAY = frozenset(
-    {"out_of_scope", "nlu_fallback", "ask_smuggler", "ask_travel", "bot_challenge", "ask_privacy", "ask_service"}
-)
-"""Intents whose answer a declined request replaces. Never a disclosure: who tells of harm and swears tells of harm."""
-
-
 PROMISE, OTHERS = "promise_me_guarantee", "others_chat"
+_CHAT = frozenset({"out_of_scope", "nlu_fallback", "bot_challenge"})
+DECLINED = (
+    (OTHERS, _CHAT | {"ask_privacy", "ask_service"}, "utter_no_others"),
+    (PROMISE, _CHAT, "utter_no_promise"),
+    ("translate_this", _CHAT, "utter_no_translation"),
+    ("judge_request", _CHAT, "utter_no_judging"),
+    ("route_request", _CHAT | {"ask_smuggler", "ask_travel"}, "utter_no_routes"),
+    ("insult_bot_rude", _CHAT, "utter_calm"),
+)
+"""Concepts, the intents whose answer they replace, and what is said instead. Never a disclosure, and no topic for an
+insult: who tells of harm and swears tells of harm."""
 
 
 def response(tracker: Tracker, intent: str) -> Optional[str]:
     """What is said instead of, or before, the answer to `intent`; `None` where nothing is declined."""
     found = context.concepts(tracker)
-    if PROMISE in found and context.is_topic(intent) and not intent.startswith("disclose_"):
-        return "utter_no_promise"
-    if intent not in ANYWAY:
-        return None
-    return next((said for concept, said in DECLINED if concept in found), None)
+    said = next((said for concept, intents, said in DECLINED if concept in found and intent in intents), None)
+    return said or ("utter_no_promise" if answered_too(tracker, intent) else None)
 
 
 def answered_too(tracker: Tracker, intent: str) -> bool:
     """Whether the topic is answered after the refusal: who wants a promise of papers asks about papers."""
-    return PROMISE in context.concepts(tracker) and context.is_topic(intent) and intent not in ANYWAY
+    promised = PROMISE in context.concepts(tracker) and context.is_topic(intent)
+    return promised and not intent.startswith(("disclose_", "worried_"))
 
 
 def overrides(tracker: Tracker, intent: str) -> bool:

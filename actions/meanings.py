@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import ages, context, slots
+from actions import slots
 from actions.speech import say
 
 NOT_OFFERED = frozenset({
@@ -31,8 +31,7 @@ ELSE = "show_menu"
 def likely(tracker: Tracker) -> List[str]:
     """At most `MOST` intents that the message may mean, the likeliest first; none if the model has no idea."""
     ranking = (tracker.latest_message or {}).get("intent_ranking") or []
-    never = NOT_OFFERED | ({"is_minor"} if ages.adult(context.text(tracker)) else set())
-    found = [str(one["name"]) for one in ranking if one["confidence"] >= LEAST and one["name"] not in never]
+    found = [str(one["name"]) for one in ranking if one["confidence"] >= LEAST and one["name"] not in NOT_OFFERED]
     return found[:MOST]
 
 
@@ -42,11 +41,14 @@ def first(tracker: Tracker) -> str:
     return next((str(one["name"]) for one in ranking if one["name"] != "nlu_fallback"), "")
 
 
-def offer(dispatcher: CollectingDispatcher, response: str, intents: List[str]) -> List[Dict[str, Any]]:
-    """Ask which of `intents` was meant. Danger among them is answered with the number to call, before anything else."""
+def offer(
+    dispatcher: CollectingDispatcher, response: str, intents: List[str], instead: str = ELSE
+) -> List[Dict[str, Any]]:
+    """Ask which of `intents` was meant; `instead` is the last choice. Danger among them is answered with the number to
+    call, before anything else."""
     if DANGER.intersection(intents):
         say(dispatcher, "utter_if_danger")
-    say(dispatcher, response, choose=[*intents, ELSE])
+    say(dispatcher, response, choose=[*intents, instead])
     return [SlotSet(slots.OFFERED, intents if response == "utter_did_you_mean" else None)]
 
 

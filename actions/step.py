@@ -30,7 +30,7 @@ URGENT = (
 )  # fmt: skip
 """What one sentence of a longer message may say that is answered before everything else, most urgent first."""
 DISTRESS = ("disclose_sexual", "ask_mental_health")
-"""What ends questions although it begins with a yes or a no."""
+"""What ends the questions, also after a yes or a no: somebody who writes this should not be asked the next one."""
 DOUBTFUL = 0.4
 """Chance of danger from which a "yes" does not mean that it is safe."""
 SURE = 0.5

@@ -26,6 +26,6 @@ class ActionWatched(Step):
             say(dispatcher, f"utter_clear_{context.of(tracker).get('channel') or 'web'}")
         else:
             say(dispatcher, "utter_watched")
-        if context.asking(tracker) in ("delete", "handover"):
+        if context.asking(tracker) in ("delete", "handover", "complaint"):
             return [SlotSet(slots.DETAIL, None), *ask_again(dispatcher, tracker)]
         return [*events, SlotSet(slots.ASKING, None), SlotSet(slots.DETAIL, None)]

@@ -14,7 +14,7 @@ import locales
 from channels.contract import Choice
 from gateway.draft import WELCOME
 from gateway.store import Store
-from helpline import attachments, choices, conversations, desk, filetypes, words
+from helpline import attachments, choices, conversations, cover, desk, filetypes, words
 from helpline.attachments import Content
 from helpline.conversations import Said
 from helpline.keys import Seal
@@ -98,7 +98,8 @@ def read(session: Session, held: Store, token: str, after: int = 0) -> Transcrip
     return Transcript(
         messages=tuple(reader.shown(item) for item in said),
         typing=conversation.turn_due_at is not None and conversation.holder == "bot",
-        holder=conversation.holder, language=conversation.language,
+        holder="bot" if cover.is_on(conversation) else conversation.holder,  # no word of a queue under the cover
+        language=conversation.language,
     )
 
 

@@ -55,7 +55,7 @@ def train(say: Callable[[str], None] = print, log: Path | None = None) -> Path:
         return wanted
     log = log or ROOT / "var" / "log" / "training.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    say("Training the dialogue model, because its data is new here (about two minutes).")
+    say("Training the dialogue model, because its data is new here (two to three minutes).")
     command = [
         str(ROOT / ".venv-bot/bin/python"),
         "-W",

@@ -123,7 +123,10 @@ def _floods(
 def finish(
     session: Session, keys: Keyring, settings: Settings, owner: str, asked: routing.ForBot, answer: Answer
 ) -> bool:
-    """Apply the bot's answer. `False` if the lease was lost meanwhile: then nothing was changed."""
+    """Apply the bot's answer. `False` if the lease was lost meanwhile: then nothing was changed.
+
+    Under the cover a case still opens and answers are still kept; only the words are not said.
+    """
     conversation = conversations.lock(session, asked.conversation_id)
     message = session.get(Message, asked.message_id)
     if not TURNS.holds(conversation, owner) or message is None or message.state != "pending":
@@ -132,9 +135,7 @@ def finish(
         routing.attach(session, conversation, message)
         _settle(session, conversation, message)
         return True
-    if cover.is_called(session, keys, conversation):  # somebody looks at the phone by now: nothing of this may show
-        _settle(session, conversation, message)
-        return True
+    silent = cover.is_called(session, keys, conversation)  # somebody looks at the phone by now: nothing may show
     seal = conversations.seal_of(keys, conversation)
     message.understood = answer.intent
     conversation.state_sealed = seal.close(answer.state)
@@ -145,10 +146,11 @@ def finish(
             commands.apply(scope, order)
     if conversation.holder == "closed":
         conversation.state_sealed = None
-    _say_all(session, keys, settings, conversation, answer)
-    for order in answer.commands:
-        if order.get("command") in commands.SPEAK:
-            commands.apply(scope, order)
+    if not silent:
+        _say_all(session, keys, settings, conversation, answer)
+        for order in answer.commands:
+            if order.get("command") in commands.SPEAK:
+                commands.apply(scope, order)
     _settle(session, conversation, message)
     return True
 
@@ -195,11 +197,13 @@ def _count_failure(
 def _tell_away(
     session: Session, keys: Keyring, settings: Settings, conversation: Conversation, message: Message
 ) -> None:
-    """Once: "a person will read this", and a case so that one does (fail open). The bot may still answer later."""
-    if cover.is_called(session, keys, conversation):
-        return
-    body = words.complete(desk.body("utter_bot_away"), settings.name, conversation.country)
-    conversations.say(session, keys, conversation, body, author="system")
+    """Once: "a person will read this", and a case so that one does (fail open). The bot may still answer later.
+
+    Under the cover the case opens without a word.
+    """
+    if not cover.is_called(session, keys, conversation):
+        body = words.complete(desk.body("utter_bot_away"), settings.name, conversation.country)
+        conversations.say(session, keys, conversation, body, author="system")
     message.case_id = desk.open_case(session, conversation, priority="high", reason="bot_away", take=False).id
     conversation.fallback_at = func.now()
 

@@ -263,3 +263,21 @@ def test_words_are_never_lost_under_the_cover(make: Sessions, keys: Keyring, wor
     with make() as session:
         said = conversations.transcript(session, keys, person.row())
     assert "he keeps my passport in the kitchen" in [one.body.get("text") for one in said]
+
+
+def test_an_answer_in_flight_says_nothing_but_its_case_opens(bot: FakeBot, work: Work, writes: Writes) -> None:
+    """The model heard danger while the person already wrote the cover word: what it asked for must not be lost."""
+    person = writes()
+    calls_a_person = {
+        "command": "hand_over", "priority": "danger", "reason": "danger_now", "consent": "none", "topic": "danger_now",
+    }  # fmt: skip
+    with work():
+        person.says("hello")
+        bot.rule = lambda request: answers(MENU, calls_a_person, seconds=2.0)
+        person.says("there is somebody at the window", wait=False)
+        until(lambda: len(bot.requests) == 2)
+        heard = person.says("weather")
+    assert is_small_talk(heard), names(heard)
+    case = person.case()
+    assert case is not None
+    assert desk.PRIORITIES[case.priority] == "danger"
