@@ -18,7 +18,7 @@ DECLINED = (
     (PROMISE, _CHAT, "utter_no_promise"),
     ("translate_this", _CHAT, "utter_no_translation"),
     ("judge_request", _CHAT, "utter_no_judging"),
-    ("route_request", _CHAT | {"ask_smuggler", "ask_travel"}, "utter_no_routes"),
+    ("route_request", _CHAT | {"ask_smuggler", "ask_travel", "ask_service", "ask_services_near"}, "utter_no_routes"),
     ("insult_bot_rude", _CHAT, "utter_calm"),
 )
 """Concepts, the intents whose answer they replace, and what is said instead. Never a disclosure, and no topic for an

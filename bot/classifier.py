@@ -45,6 +45,9 @@ UNSURE = "nlu_fallback"
 OUTSIDE = "out_of_scope"
 RANKED = 10
 FOLDS = 3
+TOLERANCE = 1e-3
+"""Ten times liblinear's own: no difference on the development sets, and training is faster (221 s against 354 s, both
+while other work ran)."""
 THREADS = 2
 
 
@@ -140,11 +143,11 @@ class Model:
 
     @staticmethod
     def _choose(matrix: csr_matrix, labels: np.ndarray, c: float) -> Linear:
-        return Linear.of(LinearSVC(C=c, class_weight="balanced", random_state=0).fit(matrix, labels))
+        return Linear.of(LinearSVC(C=c, tol=TOLERANCE, class_weight="balanced", random_state=0).fit(matrix, labels))
 
     @staticmethod
     def _alarm(matrix: csr_matrix, group: np.ndarray, c: float) -> Linear:
-        return Linear.of(LinearSVC(C=c, class_weight="balanced", random_state=0).fit(matrix, group))
+        return Linear.of(LinearSVC(C=c, tol=TOLERANCE, class_weight="balanced", random_state=0).fit(matrix, group))
 
     def _alarming(self, chances: np.ndarray, alarms: np.ndarray) -> np.ndarray:
         members = [number for number, intent in enumerate(self.intents) if intent in DANGER]
@@ -190,7 +193,7 @@ class JointClassifier(GraphComponent, IntentClassifier):
             "ask_below": 0.2,
             "ask_below_disclosed": 0.3,
             "ask_below_danger": 0.7,
-            "danger_from": 0.2,
+            "danger_from": 0.12,
             "dense_weight": 2.0,
         }
 

@@ -155,8 +155,7 @@ def test_20_whatever_is_typed_gets_one_sensible_reply(
         talk = greeted(with_rasa, channel)
         before = len(talk.sent())
         responses = talk.says(ODD[name])
-        # Who tells of harm is offered the questions after the answer; that is one reply in two messages.
-        answers = [one for one in responses if one != "utter_offer_questions"]
+        answers = [one for one in responses if one != "utter_offer_questions"]  # follows an answer about harm
         assert len(answers) == 1, (name, channel, responses)
         assert len(talk.sent()) == before + len(responses), (name, channel)
         assert talk.row().holder == "bot"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from channels.contract import Media
-from helpline import conversations, cover, desk, normalise, words
+from helpline import conversations, cover, desk, normalise, window, words
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Operator
@@ -281,3 +281,17 @@ def test_an_answer_in_flight_says_nothing_but_its_case_opens(bot: FakeBot, work:
     case = person.case()
     assert case is not None
     assert desk.PRIORITIES[case.priority] == "danger"
+
+
+def test_what_has_not_left_yet_is_withdrawn(work: Work, writes: Writes) -> None:
+    """The provider was slow: the answer about passports must not arrive beside the small talk."""
+    person = writes("sms")
+    with work():
+        person.says("hello")
+    with transaction(person.make) as session:
+        conversation = conversations.lock(session, person.row().id)
+        conversations.say(session, person.keys, conversation, desk.body("utter_about_documents"), author="bot")
+        window.withdraw(session, conversation)
+        conversations.say(session, person.keys, conversation, desk.body("utter_cover_1"), author="system")
+    ours = [message for message in person.messages() if message.author != "person"]
+    assert [message.state for message in ours[-2:]] == ["expired", "queued"]

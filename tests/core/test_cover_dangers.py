@@ -153,6 +153,7 @@ def test_nothing_that_is_sent_under_the_cover_names_a_number_to_call(work: Work,
     provider, person = FakeChannel(), writes("sms")
     with work(provider):
         person.says("hello")
+        assert until(lambda: len(provider.taken) == 1)  # what has not left by then is withdrawn
         for text in ("weather", *DANGER, *CHILD):
             person.says(text)
         assert until(lambda: len(provider.taken) == 2 + len(DANGER) + len(CHILD))

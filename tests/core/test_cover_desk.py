@@ -143,6 +143,7 @@ def test_an_anonymous_case_is_erased_without_a_word_and_the_cover_stays(
         person.says("hello")
         hand_to("operator", person, operator)
         person.listens()
+        assert until(lambda: channel == "web" or len(provider.taken) == 2)  # what has not left is withdrawn
         person.says("weather")
         before = person.row()
         with transaction(make) as session:
