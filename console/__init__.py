@@ -21,26 +21,48 @@ from werkzeug.exceptions import HTTPException
 import locales
 from console import (
     accounts,
+    audit,
     banner,
+    board,
+    calls,
+    canned,
     cases,
+    directory,
+    endings,
     files,
     guard,
     headers,
+    identity,
     labels,
     live,
     login,
+    notes,
+    passing,
+    presence,
     profile,
     queue,
+    referrals,
+    resending,
+    reviews,
     roles,
+    rules,
+    safety,
+    search,
+    service_labels,
     session,
+    teams,
+    translator,
     uploads,
+    wall,
 )
 from console.bell import Bell
 from console.context import Console
 from console.i18n import get_locale
 from console.i18n import gettext as _
 from console.marks import visible
+from helpline import canned as replies
 from helpline import database
+from helpline import translator as translations
 from helpline.keys import keyring
 from helpline.logs import where
 from helpline.settings import Settings
@@ -58,6 +80,7 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     make, keys = database.sessions(engine), keyring(settings)
     with database.transaction(make) as work:
         secret, pepper = keys.secret(work, "console sessions"), keys.secret(work, "console passphrases").hex()
+        replies.load(work)
     app = Flask(__name__)
     app.request_class = uploads.InMemory
     app.config.update(
@@ -85,8 +108,14 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     login.limiter.init_app(app)
     accounts.install(app, make, pepper)
     headers.install(app, secure=not settings.demo)
-    for module in (login, queue, banner, cases, files, live, profile):
+    for module in (
+        login, queue, banner, cases, files, live, profile,
+        canned, translator, resending, safety, notes, calls,
+    ):  # fmt: skip
         app.register_blueprint(module.blueprint)
+    for beside in (passing, directory, referrals, search, identity, audit, board, presence, reviews, rules, teams, wall,
+    ):
+        app.register_blueprint(beside.blueprint)
     app.add_url_rule("/healthz", "health", lambda: ("ok\n", 200, {"Content-Type": "text/plain"}))
     app.register_error_handler(HTTPException, _error)
     app.log_exception = _log  # type: ignore[method-assign]  # Flask's writes its text
@@ -116,6 +145,8 @@ def _templates(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         labels=labels,
+        service_labels=service_labels,
+        may=lambda endpoint: roles.may(accounts.me(), endpoint),
         helpline=settings.name,
         demo=settings.demo,
         idle_seconds=session.IDLE_SECONDS,
@@ -126,7 +157,10 @@ def _templates(app: Flask, settings: Settings) -> None:
         zone=settings.timezone,
         priorities=tuple(labels.PRIORITY),
         no_files=cases.no_files,
+        endings=endings,
         uploads=uploads,
+        translates=translations.is_on(settings),
+        resending=resending,
     )
     app.jinja_env.filters.update(waited=waited, visible=visible)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from console import labels
-from helpline import cover, desk, screening, words
+from console import audit, identity, labels, referrals, safety
+from helpline import consent, cover, desk, screening, waiting, words
 from helpline.models import Case, Conversation, Operator, Screening
 
 
@@ -53,6 +53,14 @@ class Cards:
     topic: str
     reason: str
     opened_at: datetime
+    agreed: str = ""  # when we may write first, in words
+    consent_at: datetime | None = None
+    consent_withdrawn: bool = False
+    withdrawable: bool = False
+    request: safety.Request | None = None
+    referrals: tuple[referrals.Referred, ...] = ()
+    happened: tuple[audit.Act, ...] = ()
+    may_reveal: bool = False
 
     @property
     def digest(self) -> str:
@@ -60,7 +68,7 @@ class Cards:
 
 
 def load(session: Session, case: Case, conversation: Conversation, operator: Operator) -> Cards:
-    safety = conversation.contact_safety or {}
+    said = conversation.contact_safety or {}
     rows = desk.screenings(session, conversation.id)
     return Cards(
         screened=[_screened(row, operator.language) for row in rows if row.path != screening.MENTIONED],
@@ -71,18 +79,26 @@ def load(session: Session, case: Case, conversation: Conversation, operator: Ope
             for sign in screening.signs(row, operator.language)
         ],
         consent=case.consent,
-        safety_asked=bool(safety),
-        watched=bool(safety.get("watched")),
+        safety_asked=bool(said),
+        watched=bool(said.get("watched")),
         covered=cover.is_on(conversation),
-        contact_first=bool(safety.get("contact_first")),
+        contact_first=bool(said.get("contact_first")),
         channel=conversation.channel,
         language=conversation.language,
-        foreign=conversation.language != operator.language,
+        foreign=conversation.language not in waiting.languages(operator),
+        agreed=safety.agreed(conversation),
+        consent_at=consent.given_at(conversation),
+        consent_withdrawn=consent.withdrawn_at(conversation) is not None,
+        withdrawable=safety.may_withdraw(case),
+        request=safety.asked_for(session, case),
         country=labels.country(conversation.country),
         opened_at=case.opened_at,
         priority=case.priority,
         topic=labels.topic(case.topic),
         reason=labels.reason(case.reason),
+        referrals=tuple(referrals.of_case(session, case, operator)),
+        happened=tuple(audit.beside(session, case)),
+        may_reveal=identity.possible(case, conversation, operator),
     )
 
 

@@ -12,13 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from console import cards, labels, queue, roles, uploads
+from console import cards, endings, labels, notes, queue, roles, safety, translator, uploads
 from console.accounts import me
 from console.attached import Attached
 from console.context import console
 from console.i18n import gettext as _
 from console.transcripts import Entry, Transcript
-from helpline import carrying, conversations, database, desk
+from helpline import carrying, conversations, database, desk, referrals, search, wrapping
+from helpline import notes as records
+from helpline import waiting as line
 from helpline.models import Case, Conversation, Operator
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
@@ -26,6 +28,10 @@ blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 RECENT = 50
 MAX_REPLY = 4000
 """Characters. Telegram's limit is 4,096; longer answers are not read on a phone."""
+
+OVERRIDES = dict.fromkeys(map(ord, "\u202d\u202e"))
+"""Characters that turn a line round. They come with copied text, never from a keyboard, and can make an address or a
+number read as another one: they are not sent. The gentle marks that Arabic and Persian need are."""
 
 AGAIN = 40
 """So many of its newest messages a page names when it asks for news. A row's id is older than its COMMIT, so
@@ -38,7 +44,8 @@ NAMED = re.compile(r"(?:[0-9]{1,18},){0,80}(?:[0-9]{1,18})?")
 class Desk:
     """What the operator can do now. `closed_because`: why the reply box is shut, `None` if it is open.
 
-    `files`: the channel carries some. `waits`: an answer is kept until the person writes (WhatsApp).
+    `files`: the channel carries some. `waits`: an answer is kept until the person writes (WhatsApp). `rule`: the safety
+    rule that shuts it, `leave`: the one that a supervisor lifted. `foreign`: no language in common.
     """
 
     claimable: bool
@@ -46,6 +53,13 @@ class Desk:
     closed_because: str | None
     files: bool
     waits: bool
+    rule: safety.Rule | None = None
+    leave: safety.Leave | None = None
+    foreign: bool = False
+    paused: bool = False
+    with_bot: bool = False  # the bot answers
+    supervisor: bool = False
+    takeable: bool = False  # a supervisor may take it from who has it
 
     @property
     def digest(self) -> str:
@@ -72,11 +86,15 @@ def mine() -> ResponseReturnValue:
 def page(code: str) -> ResponseReturnValue:
     with database.transaction(console().make) as session:
         case = _visible(session, code)
+        records.saw(session, case, me().id)
+        search.note_reading(session, session.get_one(Operator, me().id), case)
         entries = _entries(session, case)
         return render_template(
             "case.html",
             case=case,
             entries=entries,
+            notes=notes.load(session, case),
+            withheld=translator.withheld(session, case, entries),
             desk=_desk(session, case),
             cards=cards.load(session, case, case.conversation, me()),
             fetching=_pending(entries),
@@ -101,6 +119,7 @@ def news(code: str) -> ResponseReturnValue:
             "_news.html",
             case=case,
             fresh=fresh,
+            withheld=translator.withheld(session, case, fresh),
             recent=recent,
             again=AGAIN,
             most=MAX_REPLY,
@@ -120,6 +139,9 @@ def claim(code: str) -> ResponseReturnValue:
         with database.transaction(console().make) as session:
             _visible(session, code)
             desk.claim(session, console().keys, code, session.get_one(Operator, me().id))
+    except desk.AtLimit:
+        flash(queue.at_limit(), "warning")
+        return redirect(url_for("queue.home"), 303)
     except desk.NotClaimable:
         with database.transaction(console().make) as session:
             flash(_taken(_visible(session, code)), "warning")
@@ -132,7 +154,7 @@ def reply(code: str) -> ResponseReturnValue:
     """Send words to the person, a file, or both. A refusal leaves the draft where it is and says why."""
     # PostgreSQL's JSON takes neither NUL nor lone surrogates; nobody types them.
     typed = request.form.get("text", "").replace("\r\n", "\n").replace("\0", "")
-    text = typed.encode("utf-8", "replace").decode().strip()
+    text = typed.encode("utf-8", "replace").decode().translate(OVERRIDES).strip()
     try:
         upload = uploads.read()
     except uploads.Refused as refusal:
@@ -150,9 +172,13 @@ def reply(code: str) -> ResponseReturnValue:
                 return _refused(why, 409)
             if upload and upload.kind not in carrying.files_possible(case.conversation.channel):
                 return _refused(no_files(case.conversation.channel), 422)
-            desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text, upload)
+            operator = session.get_one(Operator, me().id)
+            desk.reply(session, console().keys, case, operator, text, upload)
+            referrals.name_all(session, case, operator, text, console().settings.demo)
     except desk.NotClaimable:
         return _refused(_("You do not hold this case any more."), 409)
+    except desk.Forbidden as rule:
+        return _refused(labels.SAFETY_RULES[str(rule)], 409)
     except desk.Covered:
         return _refused(
             _("They wrote the cover word: somebody may be looking. Nothing can be sent until they end it."), 409
@@ -164,18 +190,22 @@ def reply(code: str) -> ResponseReturnValue:
 
 @blueprint.post("/<code>/close")
 def close(code: str) -> ResponseReturnValue:
-    outcome = request.form.get("outcome", "")
-    if outcome not in labels.OUTCOMES:
-        flash(_("Choose how it ended, then close the case."), "warning")
-        return redirect(url_for("cases.page", code=code), 303)
+    """End the case with its codes; only the outcome is required."""
     try:
         with database.transaction(console().make) as session:
             case = _visible(session, code)
-            told = desk.close(session, console().keys, case, session.get_one(Operator, me().id), outcome)
+            wrap_up, mine = endings.read(case), session.get_one(Operator, me().id)
+            told = desk.close(session, console().keys, case, mine, wrap_up["outcome"], wrap_up)
+            opted_out = case.conversation.opted_out_at is not None
+    except wrapping.BadWrapUp as error:
+        flash(endings.wrong(str(error)), "warning")
+        return redirect(url_for("cases.page", code=code), 303)
     except desk.NotClaimable:
         flash(_("You do not hold this case any more."), "warning")
         return redirect(url_for("queue.home"), 303)
-    if told:
+    if told and opted_out:
+        flash(_("Case %(code)s is closed. The person was not told, because they asked us not to write.", code=code))
+    elif told:
         flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
     else:
         flash(_("Case %(code)s is closed. The person was not told, because they wrote the cover word.", code=code))
@@ -213,7 +243,7 @@ def _pending(entries: list[Entry]) -> list[int]:
 
 def _desk(session: Session, case: Case) -> Desk:
     conversation: Conversation = case.conversation
-    holding = case.state == "claimed" and case.operator_id == me().id
+    holding = case.state in desk.HELD and case.operator_id == me().id
     why: str | None = None
     erased = conversation.key_wrapped is None or conversation.holder == "closed"
     if erased:
@@ -226,10 +256,19 @@ def _desk(session: Session, case: Case) -> Desk:
         why = _taken(case)
     elif conversation.opted_out_at is not None:
         why = _("They asked us not to write. You can answer when they write again.")
+    stands = safety.standing(session, case) if holding and why is None else None
+    rule = stands if isinstance(stands, safety.Rule) else None
     return Desk(
         claimable=case.state == "waiting" and not erased,
         holding=holding,
-        closed_because=why,
+        closed_because=rule.why if rule else why,
+        rule=rule,
+        leave=stands if isinstance(stands, safety.Leave) else None,
+        foreign=conversation.language not in line.languages(me()),
+        paused=case.state == "paused",
+        with_bot=conversation.holder == "bot",
+        supervisor=roles.supervises(me()),
+        takeable=roles.supervises(me()) and case.state in desk.HELD and not holding and not erased,
         files=bool(carrying.files_possible(conversation.channel)),
         waits=why is None and carrying.waits(session, conversation),
     )
@@ -243,14 +282,15 @@ def no_files(channel: str) -> str:
 
 
 def _taken(case: Case) -> str:
-    if case.state == "claimed" and case.operator is not None:
+    if case.state in desk.HELD and case.operator is not None:
         return _("%(alias)s has case %(code)s.", alias=case.operator.alias, code=case.code)
     return _("Case %(code)s is not waiting any more.", code=case.code)
 
 
 def _refused(why: str, status: int) -> ResponseReturnValue:
     if "HX-Request" in request.headers:
-        return render_template("_refused.html", why=why), status
+        news = {"HX-Trigger": "desk"} if status == 409 else {}  # what the page shows is not so any more
+        return render_template("_refused.html", why=why), status, news
     return render_template("notice.html", title=_("Not sent"), text=why), status
 
 

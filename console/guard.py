@@ -13,6 +13,8 @@ from werkzeug.wrappers import Response
 
 from console import roles, session
 from console.accounts import me, release
+from console.context import console
+from helpline import availability, database
 
 log = structlog.get_logger()
 
@@ -32,8 +34,9 @@ def check() -> ResponseReturnValue | None:
     if request.endpoint is not None and not roles.may(me(), request.endpoint):
         log.warning("refused", endpoint=request.endpoint, operator=me().id)
         abort(403)
-    if request.endpoint not in roles.PASSIVE:
-        session.touch()
+    if request.endpoint not in roles.PASSIVE and session.touch():
+        with database.transaction(console().make) as work:
+            availability.active(work, me().id)
     return None
 
 

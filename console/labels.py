@@ -165,6 +165,22 @@ FAILED = {
 """Why a message failed, by the code of Telegram (HTTP status) or Twilio (its list of errors and warnings)."""
 
 
+SKILLS = {
+    "child": _("Children"),
+    "legal": _("Law"),
+    "psychosocial": _("Psychosocial support"),
+    "health": _("Health"),
+    "lgbtiq": _("LGBTIQ+ people"),
+}
+"""What operators are trained in."""
+
+SAFETY_RULES = {
+    "watched": _("Somebody else may read their phone, and they have not written for a while. Wait until they write."),
+    "silent": _("They have fallen silent and did not agree that we write first. Wait until they write."),
+    "hours": _("They agreed to be written to at another time of the day."),
+}
+
+
 def topic(name: str | None) -> str:
     """A topic in words. One that is new here reads as a topic without a name, never as an error."""
     return str(TOPICS.get(name, _("Other topic"))) if name else gettext("No topic yet")
@@ -180,6 +196,11 @@ def priority(rank: int) -> str:
 
 def outcome(name: str | None) -> str:
     return str(ENDED.get(name or "", _("No outcome")))
+
+
+def skill(name: str) -> str:
+    """The training that a case wants, or that a supervisor was asked for."""
+    return str(SKILLS[name]) if name in SKILLS else gettext("Supervisor")
 
 
 def channel(name: str) -> str:

@@ -18,7 +18,7 @@ from console import session as sessions
 from console.accounts import me
 from console.bell import Bell
 from console.context import console
-from helpline import database, desk
+from helpline import availability, database
 from helpline.database import Sessions
 from helpline.logs import where
 
@@ -30,7 +30,7 @@ CHECK_SECONDS = 3
 
 HEARTBEAT_SECONDS = 15
 SEEN_SECONDS = 25
-"""Well under `desk.ONLINE_SECONDS`, so that one missed beat does not take anybody off the desk."""
+"""Well under `availability.ONLINE_SECONDS`, so that one missed beat does not take anybody off the desk."""
 
 STREAM_SECONDS = 300
 """A stream ends after this and the browser opens the next, with its newest cookie."""
@@ -83,7 +83,7 @@ def _alive(make: Sessions, operator_id: int, uniquifier: str, seen: bool) -> boo
         with database.transaction(make) as session:
             alive = sessions.alive(session, operator_id, uniquifier)
             if alive and seen:
-                desk.seen(session, operator_id)
+                availability.seen(session, operator_id)
             return alive
     except SQLAlchemyError as error:
         log.warning("stream ended", error=where(error))

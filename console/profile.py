@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import force_locale  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from console import queue, session
 from console.accounts import PASSPHRASE_MIN, by_uniquifier, hashed, matching, me
@@ -33,21 +34,32 @@ def page(error: str | None = None) -> ResponseReturnValue:
 
 @blueprint.post("")
 def save() -> ResponseReturnValue:
-    """Language and alias. People see the alias, so two operators never share one."""
+    """Language of the console, alias, and the languages that I can write in."""
     language, alias = request.form.get("language", ""), " ".join(request.form.get("alias", "").split())
     if language not in LANGUAGES:
         return page(_("Choose one of the languages."))
-    if not 0 < len(alias) <= ALIAS_MAX or any(unicodedata.category(char)[0] == "C" for char in alias):
-        return page(_("An alias has 1 to %(most)s letters.", most=ALIAS_MAX))
     with database.transaction(console().make) as work:
-        taken = select(Operator.id).where(func.lower(Operator.alias) == alias.lower(), Operator.id != me().id)
-        if work.execute(taken).first():
-            return page(_("Somebody at the desk already has this alias."))
+        error = bad_alias(work, alias, me().id)
+        if error:
+            return page(error)
         operator = work.get_one(Operator, me().id)
         operator.language, operator.alias = language, alias
+        if "languages-shown" in request.form:
+            operator.languages = [code for code in LANGUAGES if code in request.form.getlist("languages")]
+        database.notify(work, database.DESK)
     with force_locale(language):
         flash(_("Saved."))
     return redirect(url_for("profile.page"), 303)
+
+
+def bad_alias(work: Session, alias: str, operator_id: int | None = None) -> str | None:
+    """What is wrong with an alias, or `None`. People see it, so two operators never share one."""
+    if not 0 < len(alias) <= ALIAS_MAX or any(unicodedata.category(char)[0] == "C" for char in alias):
+        return _("An alias has 1 to %(most)s letters.", most=ALIAS_MAX)
+    taken = select(Operator.id).where(
+        func.lower(Operator.alias) == alias.lower(), Operator.id.is_distinct_from(operator_id)
+    )
+    return _("Somebody at the desk already has this alias.") if work.execute(taken).first() else None
 
 
 @blueprint.post("/passphrase")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console import banner, roles
+from console import banner, calls, roles
 from console.accounts import me
 from console.banner import Banner
 from console.context import console
-from helpline import database, desk
-from helpline.models import Conversation, Message, Operator
+from console.i18n import gettext as _
+from helpline import availability, database, desk, offering
+from helpline import waiting as line
+from helpline.models import Case, Conversation, Message, Operator
 
 blueprint = Blueprint("queue", __name__)
 
@@ -36,6 +38,11 @@ class Row:
     consent: str
     holder: str | None
     since: datetime | None
+    state: str = "waiting"
+    offered_to: str | None = None  # the alias of whom it is offered to alone at this moment; "" for oneself
+    fits: bool = True  # my languages and training
+    foreign: bool = False  # I do not write in its language
+    wants: str | None = None  # training that I do not have
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,13 @@ class Queue:
     mine: list[Row]
     waiting: list[Row]
     others: list[Row]
+    more: int = 0  # waiting ones that are not listed
+    held: int = 0  # cases that I have now, without paused ones
+    limit: int = 0  # how many I may have, 0: any number
+
+    @property
+    def full(self) -> bool:
+        return bool(self.limit) and self.held >= self.limit
 
     @property
     def digest(self) -> str:
@@ -51,13 +65,26 @@ class Queue:
 
 
 def load(session: Session, operator: Operator) -> Queue:
-    cases = desk.waiting_list(session, supervisor=roles.supervises(operator))
+    """The queue as this operator sees it: own cases, who waits, and what colleagues have."""
+    supervisor = roles.supervises(operator)
+    waiting = line.waiting_list(session, supervisor)
+    held = line.held_list(session, operator, supervisor)
+    cases = [*waiting, *held]
     ids = [case.conversation_id for case in cases]
     channel = select(Conversation.id, Conversation.channel).where(Conversation.id.in_(ids))
-    alias = select(Operator.id, Operator.alias).where(Operator.id.in_({case.operator_id for case in cases}))
+    people = {case.operator_id for case in cases} | {case.for_operator_id for case in waiting}
+    alias = select(Operator.id, Operator.alias).where(Operator.id.in_(people - {None}))
     channels = {row.id: row.channel for row in session.execute(channel)}
     aliases = {row.id: row.alias for row in session.execute(alias)}
-    unanswered = _unanswered(session, ids)
+    unanswered = _unanswered(session, [case.conversation_id for case in held])
+    now = session.execute(select(func.now())).scalar_one()
+    languages = line.languages(operator)
+
+    def offered(case: Case) -> str | None:
+        if case.for_operator_id is None or case.for_until is None or case.for_until < now:
+            return None
+        return "" if case.for_operator_id == operator.id else aliases.get(case.for_operator_id)
+
     rows = {
         case.id: Row(
             code=case.code,
@@ -69,14 +96,21 @@ def load(session: Session, operator: Operator) -> Queue:
             consent=case.consent,
             holder=aliases.get(case.operator_id or 0),
             since=case.opened_at if case.state == "waiting" else unanswered.get(case.conversation_id),
+            state=case.state,
+            offered_to=offered(case),
+            fits=line.fits(case, operator, supervisor),
+            foreign=case.language not in languages,
+            wants=None if line.trained(case, operator, supervisor) else case.skill,
         )
         for case in cases
     }
-    claimed = [case for case in cases if case.state == "claimed"]
     return Queue(
-        mine=[rows[case.id] for case in claimed if case.operator_id == operator.id],
-        waiting=[rows[case.id] for case in cases if case.state == "waiting"],
-        others=[rows[case.id] for case in claimed if case.operator_id != operator.id],
+        mine=[rows[case.id] for case in held if case.operator_id == operator.id],
+        waiting=[rows[case.id] for case in waiting],
+        others=[rows[case.id] for case in held if case.operator_id != operator.id],
+        more=max(0, line.waiting_count(session, supervisor) - len(waiting)) if len(waiting) == line.MOST else 0,
+        held=offering.held(session, operator.id),
+        limit=operator.most_cases,
     )
 
 
@@ -101,25 +135,23 @@ class Status:
     open: bool
     opens_at: datetime | None
     banner: Banner
+    mentioned: int = 0
+    requests: int = 0
 
 
 def status_of(session: Session, operator_id: int) -> Status:
     operator = session.get_one(Operator, operator_id)
     if operator.seen_at is None or _age(session, operator.seen_at) > SEEN_SECONDS:
-        desk.seen(session, operator_id)
+        availability.seen(session, operator_id)
     others = session.execute(
-        select(func.count())
-        .select_from(Operator)
-        .where(
-            Operator.active,
-            Operator.available,
-            Operator.id != operator_id,
-            Operator.seen_at > func.now() - timedelta(seconds=desk.ONLINE_SECONDS),
-        )
+        select(func.count()).select_from(Operator).where(availability.online(), Operator.id != operator_id)
     ).scalar_one()
-    waiting = sum(case.state == "waiting" for case in desk.waiting_list(session, roles.supervises(operator)))
-    state = desk.state(session, console().settings)
-    return Status(waiting, others, operator.available, state.open, state.opens_at, banner.load(session, operator))
+    waiting = line.waiting_count(session, roles.supervises(operator))
+    state = availability.state(session, console().settings)
+    shown = banner.load(session, operator)
+    return Status(
+        waiting, others, operator.available, state.open, state.opens_at, shown, *calls.count(session, operator)
+    )
 
 
 def _age(session: Session, moment: datetime) -> float:
@@ -154,7 +186,7 @@ def status() -> ResponseReturnValue:
 
 
 @blueprint.post("/availability")
-def availability() -> ResponseReturnValue:
+def switch() -> ResponseReturnValue:
     with database.transaction(console().make) as session:
         session.get_one(Operator, me().id).available = request.form.get("available") == "1"
         database.notify(session, database.DESK)
@@ -165,8 +197,32 @@ def availability() -> ResponseReturnValue:
 
 @blueprint.get("/next")
 def following() -> ResponseReturnValue:
-    """The case that waits most urgently."""
+    """The case that I should take next: most urgent, and among equals the one that fits me best."""
     with database.transaction(console().make) as session:
-        waiting = load(session, me()).waiting
-    target = url_for("cases.page", code=waiting[0].code) if waiting else url_for("queue.home")
+        case = line.next_for(session, session.get_one(Operator, me().id), roles.supervises(me()))
+    target = url_for("cases.page", code=case.code) if case else url_for("queue.home")
     return redirect(target, 303)
+
+
+@blueprint.post("/next")
+def take() -> ResponseReturnValue:
+    """Claim the case that fits me best, in one go; where somebody was faster, the next one."""
+    try:
+        with database.transaction(console().make) as session:
+            mine = session.get_one(Operator, me().id)
+            case = line.claim_next(session, console().keys, mine, roles.supervises(me()))
+            left = line.waiting_count(session, roles.supervises(me()))
+    except desk.AtLimit:
+        flash(at_limit(), "warning")
+        return redirect(url_for("queue.home"), 303)
+    if case is None:
+        if left:
+            flash(_("Who waits is offered to somebody else, or was handed on. You can still claim them in the list."))
+        else:
+            flash(_("Nobody is waiting."))
+        return redirect(url_for("queue.home"), 303)
+    return redirect(url_for("cases.page", code=case.code), 303)
+
+
+def at_limit() -> str:
+    return _("You have as many open cases as you may. End, pause or hand on one, then take the next.")

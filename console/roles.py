@@ -6,6 +6,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from helpline import notes
 from helpline.models import Case, Operator
 from helpline.operators import ROLES
 
@@ -21,8 +22,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "queue.home": EVERYBODY,
     "queue.rows": EVERYBODY,
     "queue.status": EVERYBODY,
-    "queue.availability": EVERYBODY,
+    "queue.switch": EVERYBODY,
     "queue.following": EVERYBODY,
+    "queue.take": EVERYBODY,
     "banner.seen": SUPERVISORS,
     "cases.mine": EVERYBODY,
     "cases.page": EVERYBODY,
@@ -30,14 +32,76 @@ ALLOWED: dict[str, frozenset[str]] = {
     "cases.claim": EVERYBODY,
     "cases.reply": EVERYBODY,
     "cases.close": EVERYBODY,
+    "passing.choose": EVERYBODY,
+    "passing.hand_on": EVERYBODY,
+    "passing.give_back": EVERYBODY,
+    "passing.pause": EVERYBODY,
+    "passing.resume": EVERYBODY,
+    "passing.take_over": SUPERVISORS,
     "files.show": EVERYBODY,
+    "canned.options": EVERYBODY,
+    "translator.message": EVERYBODY,
+    "translator.draft": EVERYBODY,
+    "resending.again": EVERYBODY,
+    "safety.ask": EVERYBODY,
+    "safety.decide": SUPERVISORS,
+    "safety.consent_page": EVERYBODY,
+    "safety.withdraw": EVERYBODY,
+    "notes.rows": EVERYBODY,
+    "notes.add": EVERYBODY,
+    "notes.colleagues": EVERYBODY,
+    "notes.second_reader": EVERYBODY,
+    "calls.rows": EVERYBODY,
     "profile.page": EVERYBODY,
     "profile.save": EVERYBODY,
     "profile.passphrase": EVERYBODY,
     "live.stream": EVERYBODY,
+    "board.page": SUPERVISORS,
+    "board.rows": SUPERVISORS,
+    "presence.lines": EVERYBODY,
+    "reviews.mine": EVERYBODY,
+    "reviews.one": SUPERVISORS,
+    "reviews.page": SUPERVISORS,
+    "reviews.save": SUPERVISORS,
+    "rules.page": SUPERVISORS,
+    "rules.save": SUPERVISORS,
+    "teams.add": SUPERVISORS,
+    "teams.add_team": SUPERVISORS,
+    "teams.delete": SUPERVISORS,
+    "teams.link": SUPERVISORS,
+    "teams.page": SUPERVISORS,
+    "teams.rename": SUPERVISORS,
+    "teams.save": SUPERVISORS,
+    "teams.switch": SUPERVISORS,
+    "wall.lock": EVERYBODY,
+    "wall.numbers": EVERYBODY,
+    "wall.page": EVERYBODY,
+    "wall.screen": EVERYBODY,
+    "directory.search": EVERYBODY,
+    "directory.card": EVERYBODY,
+    "directory.named": EVERYBODY,
+    "referrals.change": EVERYBODY,
+    "referrals.question": EVERYBODY,
+    "search.page": EVERYBODY,
+    "identity.ask": EVERYBODY,
+    "identity.reveal": EVERYBODY,
+    "audit.page": SUPERVISORS,
 }
 
-PASSIVE = frozenset({"queue.rows", "queue.status", "cases.news", "files.show", "live.stream"})
+PASSIVE = frozenset(
+    {
+        "queue.rows",
+        "queue.status",
+        "cases.news",
+        "files.show",
+        "board.rows",
+        "presence.lines",
+        "wall.numbers",
+        "live.stream",
+        "notes.rows",
+        "calls.rows",
+    }
+)
 """What a page asks for by itself: it shows that a console is open, not that somebody sits in front of it."""
 
 
@@ -52,15 +116,21 @@ def supervises(operator: Operator) -> bool:
 def visible(session: Session, operator: Operator, code: str) -> Case | None:
     """The case if this operator may read it; `None` exactly as for one that does not exist.
 
-    Complaints are for supervisors, because the accused may be an operator (docs/domain.md 2). A closed
-    case is for who worked on it, and for supervisors.
+    Who waits is everybody's. A held or closed case is for its operator and their team, for a second reader and for
+    whom a note calls; complaints are for supervisors, because the accused may be an operator (docs/domain.md 2).
     """
     case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()
     if case is None or supervises(operator):
         return case
-    if case.reason == "complaint" or (case.state == "closed" and case.operator_id != operator.id):
+    if case.reason == "complaint":
         return None
-    return case
+    if case.state == "waiting" or case.operator_id == operator.id:
+        return case
+    if case.state != "closed":
+        if case.team_id == operator.team_id or case.second_reader_id == operator.id:
+            return case
+        return case if notes.calls(session, case, operator.id) else None
+    return case if case.team_id is not None and case.team_id == operator.team_id else None
 
 
 def check(app: Flask) -> None:

@@ -15,6 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console.accounts import ConsoleOperator
+from console.context import console
+from helpline import availability
+from helpline import database as databases
 from helpline.models import Operator
 
 IDLE_SECONDS = 15 * 60
@@ -32,6 +35,8 @@ def begin(operator: ConsoleOperator) -> None:
     session.clear()
     login_user(operator, remember=False)
     session.update(id=secrets.token_hex(16), began_at=now(), active_at=now())
+    with databases.transaction(console().make) as work:
+        availability.active(work, operator.id)
 
 
 def end() -> None:
@@ -47,10 +52,12 @@ def seconds_left() -> float:
     return float(min(idle, age) - now())
 
 
-def touch() -> None:
-    """Somebody did something."""
-    if now() - session.get("active_at", 0) >= ACTIVE_STEP_SECONDS:
-        session["active_at"] = now()
+def touch() -> bool:
+    """Somebody did something. Returns whether that is news since a moment ago."""
+    if now() - session.get("active_at", 0) < ACTIVE_STEP_SECONDS:
+        return False
+    session["active_at"] = now()
+    return True
 
 
 def new_uniquifier() -> str:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console import attached, labels
+from console import attached, labels, resending
 from console.attached import Attached
 from console.i18n import gettext as _
 from console.marks import visible
@@ -46,6 +46,10 @@ class Entry:
     at: datetime
     delivery: str | None
     trouble: bool
+    heard: str = ""  # what the bot took it for
+    because: tuple[str, ...] = ()  # concepts that it heard, by their names in data/lexicon
+    again: bool = False  # it can be tried again
+    advice: str = ""  # what else one can do about it
 
 
 def end_of(session: Session, case: Case) -> int | None:
@@ -116,6 +120,8 @@ class Transcript:
             author=said.author,
             name=names.get(said.operator_id or 0, ""),
             text=text,
+            heard=_heard(said.body),
+            because=tuple(str(name).replace("_", " ") for name in (said.body.get("heard") or {}).get("because") or ()),
             typed=typed,
             chosen=chosen,
             tapped=tapped,
@@ -125,12 +131,14 @@ class Transcript:
             at=said.created_at,
             delivery=self._delivery(state, parts) if state else None,
             trouble=state in ("failed", "uncertain", "opted_out", "expired"),
+            again=not closed and resending.possible(said.author, state, _error_of(parts), _is_certain(parts)),
+            advice="" if closed else resending.advice(said.author, state, _error_of(parts)),
         )
 
     def _delivery(self, state: str, parts: list[Part]) -> str:
         """How far it got, in words."""
         if state == "failed":
-            return labels.failed(next((part.error for part in parts if part.state == "failed" and part.error), None))
+            return labels.failed(_error_of(parts))
         said = str(labels.DELIVERY.get(state, state))
         if state == "held" and self._conversation.asked_back_at is not None:
             said += " " + _("They were asked to write.")
@@ -174,6 +182,21 @@ class Transcript:
         for part in self._session.execute(of_messages).scalars():
             found[part.message_id].append(part)
         return found
+
+
+def _error_of(parts: list[Part]) -> str | None:
+    return next((part.error for part in parts if part.state == "failed" and part.error), None)
+
+
+def _is_certain(parts: list[Part]) -> bool:
+    """Whether nothing of it may have arrived unknown to us."""
+    return all(part.state != "uncertain" for part in parts)
+
+
+def _heard(body: dict[str, Any]) -> str:
+    """What the bot took the words for; empty where it asked back, or only a choice was made."""
+    intent = (body.get("heard") or {}).get("as")
+    return str(labels.topic(intent)) if intent in labels.TOPICS else ""
 
 
 def _state(state: str, parts: list[str]) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from helpline import conversations, cover, danger, desk, screening, words
+from helpline import availability, conversations, cover, danger, desk, screening, window, words
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message, Screening
 from helpline.settings import Settings
@@ -30,19 +30,20 @@ def act(
     """Raise the case to danger, attach the message to it and tell the person whom to call. Locked row expected."""
     if conversation.language_source in ("default", "hint") and alarm.language != conversation.language:
         conversation.language, conversation.language_source = alarm.language, "detected"
-    held = conversation.holder == "operator"
     case = desk.open_case(session, conversation, priority="danger", reason=alarm.kind, topic=alarm.kind)
+    held = conversation.holder == "operator"  # not if their case was paused: then it waits again
     message.case_id, message.understood = case.id, alarm.kind
     message.state, message.settled_at = "handled", func.clock_timestamp()
     now = session.execute(select(func.clock_timestamp())).scalar_one()
     if cover.is_called(session, keys, conversation):
         if not cover.is_on(conversation):
             cover.put_on(conversation)
+            window.withdraw(session, conversation)
         small_talk = words.complete(desk.body(cover.small_talk(conversation)), settings.name, conversation.country)
         conversations.say(session, keys, conversation, small_talk, author="system", case_id=case.id)
     elif conversation.danger_at is None or now - conversation.danger_at > AGAIN:
         response = "utter_self_harm" if alarm.kind == "self_harm" else "utter_danger"
-        if not held and not desk.state(session, settings).open:
+        if not held and not availability.state(session, settings).open:
             response += "_closed"
         body = words.complete(desk.body(response), settings.name, conversation.country)
         conversations.say(session, keys, conversation, body, author="system", case_id=case.id)

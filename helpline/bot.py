@@ -30,12 +30,16 @@ class BotSlow(BotFailed):
 
 @dataclass(frozen=True)
 class Answer:
-    """A checked answer. `replies` are bodies with a response, `commands` are `{"command": name, …}`, in order."""
+    """A checked answer. `replies` are bodies with a response, `commands` are `{"command": name, …}`, in order.
+
+    `because`: the concepts (data/lexicon) that the bot heard in the message.
+    """
 
     replies: tuple[dict[str, Any], ...]
     commands: tuple[dict[str, Any], ...]
     state: dict[str, Any]
     intent: str | None
+    because: tuple[str, ...] = ()
 
 
 async def turn(client: httpx.AsyncClient, request: dict[str, Any], timeout: float) -> Answer:
@@ -77,7 +81,9 @@ def check(body: Any) -> Answer:
     state = body["state"]
     if not isinstance(state, dict) or len(json.dumps(state).encode()) > MAX_STATE or (not replies and not commands):
         raise ValueError("empty")
-    return Answer(tuple(replies), tuple(commands), state, (body.get("understood") or {}).get("intent"))
+    understood = body.get("understood") or {}
+    because = tuple(str(name) for name in understood.get("because") or ())
+    return Answer(tuple(replies), tuple(commands), state, understood.get("intent"), because)
 
 
 def _check_words(response: str, args: dict[str, Any]) -> None:

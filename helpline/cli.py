@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from helpline import database, keys, logs, migrate, operators
+from helpline import canned, database, keys, logs, migrate, operators
 from helpline.refusal import Refused
 from helpline.settings import BadSetting, Settings, load
 from locales import DOMAINS, LANGUAGES, native_name, review, translated
@@ -64,6 +64,14 @@ def parser() -> argparse.ArgumentParser:
         required=True, metavar="ACTION"
     )
     add("retry", _channels("retry_updates"), "Take in again what was set aside.", updates)
+    services = commands.add_parser("services", help="Directory of services.").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    made = add(
+        "import", _services_import, "Add or change the services of a YAML or CSV file; all of them or none.", services
+    )
+    made.add_argument("file")
+    made.add_argument("--replace", action="store_true", help="services that the file does not name are offered no more")
     key = commands.add_parser("keys", help="Master keys.").add_subparsers(required=True, metavar="ACTION")
     add("new", _keys_new, "Print a new master key.", key)
     content = commands.add_parser("content", help="Texts.").add_subparsers(required=True, metavar="ACTION")
@@ -121,7 +129,10 @@ def _worker(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, asked: argparse.Namespace) -> int:
-    migrate.upgrade(database.engine(settings))
+    engine = database.engine(settings)
+    migrate.upgrade(engine)
+    with database.transaction(database.sessions(engine)) as session:
+        canned.load(session)
     print("The database has the newest schema.")
     return 0
 
@@ -148,6 +159,12 @@ def _operator_add(settings: Settings, asked: argparse.Namespace) -> int:
 def _keys_new(settings: Settings, asked: argparse.Namespace) -> int:
     print(keys.new_master_key())
     return 0
+
+
+def _services_import(settings: Settings, asked: argparse.Namespace) -> int:
+    from helpline import cli_directory
+
+    return cli_directory.import_file(settings, asked)
 
 
 def _content_status(settings: Settings, asked: argparse.Namespace) -> int:

@@ -1,85 +1,51 @@
-"""The desk: cases, who holds a conversation, and whether anybody is there."""
+"""The desk: cases, and who holds a conversation."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from helpline import attachments, conversations, cover, database, erasure, words
+from helpline import (
+    attachments,
+    audit,
+    availability,
+    conversations,
+    cover,
+    database,
+    erasure,
+    offering,
+    reviewing,
+    safety,
+    skills,
+    words,
+)
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, Screening
-from helpline.settings import Settings
 
 PRIORITIES = ("danger", "child", "high", "normal")
-COMPLAINT = "complaint"
-ONLINE_SECONDS = 90
-"""An operator whose console has not asked for news in this time is not at the desk."""
-
-MINUTES_PER_CASE = 5
-"""Waiting time announced per case in front, until measured ones exist. An estimate, and worded as one ("may be")."""
+COMPLAINT = offering.COMPLAINT
+HELD = ("claimed", "paused")
+"""States in which an operator has the case."""
 
 
 class Covered(Exception):
     """The person wrote the cover word: nothing may be sent until they end it."""
 
 
+class Forbidden(Exception):
+    """A safety rule (`safety.RULES`, its text) forbids to write to this person now, and nobody has lifted it."""
+
+
 class NotClaimable(Exception):
     """Somebody else holds the case, or it is closed."""
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Whether a person reads along now: `open` only if operators are online within opening hours."""
-
-    open: bool
-    waiting_minutes: int
-    opens_at: datetime | None
-
-    def as_context(self) -> dict[str, Any]:
-        return {
-            "open": self.open,
-            "waiting_minutes": self.waiting_minutes,
-            "opens_at": self.opens_at.isoformat() if self.opens_at else None,
-        }
-
-
-def state(session: Session, settings: Settings) -> Desk:
-    online = session.execute(
-        select(func.count())
-        .select_from(Operator)
-        .where(Operator.active, Operator.available, Operator.seen_at > func.now() - timedelta(seconds=ONLINE_SECONDS))
-    ).scalar_one()
-    waiting = session.execute(select(func.count()).select_from(Case).where(Case.state == "waiting")).scalar_one()
-    in_hours, opens_at = _hours(settings)
-    minutes = MINUTES_PER_CASE * (waiting // max(online, 1) + 1)
-    return Desk(in_hours and online > 0, minutes, opens_at)
-
-
-def _hours(settings: Settings) -> tuple[bool, datetime | None]:
-    """Whether the opening hours include now, and when they begin if not."""
-    hours = _opening_hours(settings.hours, settings.timezone)
-    now = datetime.now(settings.timezone)
-    if hours.is_open(now):
-        return True, None
-    return False, hours.next_change(now)
-
-
-@cache
-def _opening_hours(hours: str, timezone: ZoneInfo) -> Any:
-    from opening_hours import OpeningHours
-
-    return OpeningHours(hours, timezone=timezone)
-
-
-def seen(session: Session, operator_id: int) -> None:
-    """The operator's console is open and asked for news."""
-    session.execute(update(Operator).where(Operator.id == operator_id).values(seen_at=func.now()))
+class AtLimit(Exception):
+    """The operator has as many open cases as they may. Danger is exempt."""
 
 
 def open_case(
@@ -106,20 +72,38 @@ def open_case(
             reason=reason,
             topic=topic,
             language=conversation.language,
+            skill=skills.needed(priority, topic),
             consent=consent,
         )
         session.add(case)
+        offering.offer(session, case, offering.had_before(session, conversation))
     else:
         if rank < case.priority:
-            case.priority, case.reason = rank, reason
+            case.priority, case.reason, case.announced, case.announce_at = rank, reason, 0, func.now()
         case.topic = topic or case.topic
+        case.skill = case.skill or skills.needed(priority, case.topic)
         case.consent = consent if consent != "none" else case.consent
+        if case.state == "paused":  # somebody must look now: the bot failed, or the person asked again
+            call_again(session, case, case.operator_id)
+            if conversation.holder == "operator":
+                conversation.holder = _next_holder(session, conversation)
     if take and conversation.holder == "bot":
         conversation.holder = "waiting"
     session.flush()
     attachments.want(session, conversation)
     database.notify(session, database.DESK, case.code)
     return case
+
+
+def call_again(session: Session, case: Case, for_operator_id: int | None = None) -> None:
+    """Put a case back into the queue, called out from the beginning; first to one operator if they are here."""
+    case.state, case.operator_id, case.paused_at = "waiting", None, None
+    case.announced, case.announce_at = 0, func.now()
+    if for_operator_id is not None and not availability.is_online(session, for_operator_id):
+        for_operator_id = None
+    offering.offer(session, case, for_operator_id)
+    session.flush()
+    database.notify(session, database.DESK, case.code)
 
 
 def open_case_of(session: Session, conversation: Conversation) -> Case | None:
@@ -147,31 +131,33 @@ def open_complaint(session: Session, conversation: Conversation) -> Case:
     return case
 
 
-def waiting_list(session: Session, supervisor: bool = False) -> list[Case]:
-    """Open cases, most urgent first, then who waits longest. Complaints are for supervisors only."""
-    query = select(Case).where(Case.state != "closed")
-    if not supervisor:
-        query = query.where(Case.reason != COMPLAINT)
-    return list(session.execute(query.order_by(Case.state.desc(), Case.priority, Case.opened_at)).scalars())
-
-
 def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -> Case:
-    """Take a waiting case. Two at once: one wins, the other gets `NotClaimable`. The person is told who is here."""
+    """Take a waiting case. Two at once: one wins, the other gets `NotClaimable`. The person is told who is here.
+
+    Raises `AtLimit` if the operator has as many as they may and nobody is in danger.
+    """
     conversation_id = session.execute(
         select(Case.conversation_id).where(Case.code == case_code, Case.state == "waiting")
     ).scalar_one_or_none()
     if conversation_id is None:
         raise NotClaimable(case_code)
     conversation = conversations.lock(session, conversation_id)  # before the case, as turns and replies do
+    full = offering.is_full(session, operator)
     won = session.execute(
         update(Case)
-        .where(Case.code == case_code, Case.state == "waiting")
-        .values(state="claimed", operator_id=operator.id, claimed_at=func.now())
+        .where(Case.code == case_code, Case.state == "waiting", *([Case.priority == 0] if full else []))
+        .values(
+            state="claimed", operator_id=operator.id, claimed_at=func.now(), team_id=operator.team_id,
+            for_operator_id=None, for_until=None, announce_at=None,
+        )
         .returning(Case.id)
-    ).scalar_one_or_none()
+    ).scalar_one_or_none()  # fmt: skip
     if won is None:
-        raise NotClaimable(case_code)
+        still = select(Case.id).where(Case.code == case_code, Case.state == "waiting")
+        raise (AtLimit if session.execute(still).first() else NotClaimable)(case_code)
     case = session.get_one(Case, won)
+    session.refresh(case)
+    audit.record(session, operator.id, "claimed", case.code)
     conversation.holder = "operator"
     if not (cover.is_on(conversation) or cover.is_called(session, keys, conversation)):  # told when the cover ends
         here = {"response": "utter_operator_here", "args": {"alias": operator.alias}}
@@ -180,10 +166,11 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
     return case
 
 
-def _held(session: Session, case: Case, operator: Operator) -> Conversation:
+def lock_held(session: Session, case: Case, operator: Operator) -> Conversation:
+    """The locked conversation of a case that this operator has. Raises `NotClaimable`."""
     conversation = conversations.lock(session, case.conversation_id)
     session.refresh(case)
-    if case.state != "claimed" or case.operator_id != operator.id:
+    if case.state not in HELD or case.operator_id != operator.id:
         raise NotClaimable(case.code)
     return conversation
 
@@ -197,17 +184,35 @@ class Upload:
     content: bytes
 
 
-def reply(
-    session: Session, keys: Keyring, case: Case, operator: Operator, text: str, upload: Upload | None = None
-) -> Message:
-    """Send the operator's words, or a file with the words as its caption.
+def may_write(session: Session, keys: Keyring, case: Case, operator: Operator) -> Conversation:
+    """The locked conversation, if this operator may write to the person now.
 
-    Raises `NotClaimable` unless this operator holds the case, and `Covered`.
+    Raises `NotClaimable` unless this operator holds the case, `Covered` and `Forbidden`.
     """
-    conversation = _held(session, case, operator)
+    conversation = lock_held(session, case, operator)
     if cover.is_called(session, keys, conversation):
         raise Covered(case.code)
-    body: dict[str, Any] = {"text": text} | ({"file": upload.kind} if upload else {})
+    rule = safety.forbids(session, conversation)
+    if rule is not None:
+        lifted = safety.lifted(session, case, rule)
+        if lifted is None:
+            raise Forbidden(rule)
+        audit.record(session, operator.id, "override_used", case.code, rule=rule, override=lifted.id)
+    if case.state == "paused":
+        case.state, case.paused_at, conversation.holder = "claimed", None, "operator"
+    return conversation
+
+
+def reply(
+    session: Session, keys: Keyring, case: Case, operator: Operator, text: str,
+    upload: Upload | None = None, response: dict[str, Any] | None = None,
+) -> Message:  # fmt: skip
+    """Send the operator's words, or a file with the words as its caption; `response`: a ready body instead of words.
+
+    Raises as `may_write` does.
+    """
+    conversation = may_write(session, keys, case, operator)
+    body: dict[str, Any] = response or {"text": text} | ({"file": upload.kind} if upload else {})
     message = conversations.say(
         session, keys, conversation, body, author="operator", operator_id=operator.id, case_id=case.id
     )
@@ -217,14 +222,19 @@ def reply(
     return message
 
 
-def close(session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str) -> bool:
+def close(
+    session: Session, keys: Keyring, case: Case, operator: Operator, outcome: str,
+    wrap_up: Mapping[str, Any] | None = None,
+) -> bool:  # fmt: skip
     """End the case: the person is told and asked how it was, and the bot goes on from where it stood.
 
-    Returns whether they were told: under the cover they hear nothing. Whoever chose to be anonymous was promised that
-    the chat is erased when they are done: here it is.
+    `wrap_up`: the ending in codes, as `wrapping.check` made it. Returns whether they were told: under the cover they
+    hear nothing. Whoever chose to be anonymous was promised that the chat is erased when they are done: here it is.
     """
-    conversation = _held(session, case, operator)
-    case.state, case.outcome, case.closed_at = "closed", outcome, func.now()
+    conversation = lock_held(session, case, operator)
+    case.state, case.outcome, case.closed_at, case.wrap_up = "closed", outcome, func.now(), dict(wrap_up or {})
+    audit.record(session, operator.id, "closed", case.code, outcome=outcome)
+    reviewing.pick(session, case)
     session.flush()
     covered = cover.is_called(session, keys, conversation)
     if case.consent == "anonymous":
@@ -237,7 +247,9 @@ def close(session: Session, keys: Keyring, case: Case, operator: Operator, outco
     else:
         conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
         conversation.danger_at = None  # a new cry is a new case, and is told the number again
-        ending = (body("utter_operator_closed", alias=operator.alias), body("utter_feedback"))
+        ending = [body("utter_operator_closed", alias=operator.alias), body("utter_feedback")]
+        if case.wrap_up.get("follow_up") == "agreed":
+            ending.insert(0, body("utter_follow_up"))
         for said in () if covered else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
@@ -261,12 +273,9 @@ def _cover_again(session: Session, keys: Keyring, erased: Conversation) -> None:
 
 def _next_holder(session: Session, conversation: Conversation) -> str:
     """Who has the conversation when a case of it ends: the other open case of it, if there is one, or the bot."""
-    left = (
-        session.execute(select(Case.state).where(Case.conversation_id == conversation.id, Case.state != "closed"))
-        .scalars()
-        .all()
-    )
-    if "claimed" in left:
+    open_ones = select(Case.state).where(Case.conversation_id == conversation.id, Case.state != "closed")
+    left = set(session.execute(open_ones).scalars())
+    if left & set(HELD):
         return "operator"
     return "waiting" if open_case_of(session, conversation) is not None else "bot"
 

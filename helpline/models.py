@@ -71,6 +71,8 @@ class Conversation(Base):
     erase_at: Mapped[datetime | None]  # the key is destroyed then
     danger_at: Mapped[datetime | None]  # last danger reply
     flooded_at: Mapped[datetime | None]  # last "you write faster than we answer"
+    typing_at: Mapped[datetime | None]  # the person was typing, where their channel tells
+    operator_typing_at: Mapped[datetime | None]
     asked_back_at: Mapped[datetime | None]  # last template that asked them to write, outside the channel's window
     turn_due_at: Mapped[datetime | None]
     turn_lease_until: Mapped[datetime | None]
@@ -251,7 +253,12 @@ class Tombstone(Base):
 
 
 class Case(Base):
-    """A conversation that a person must look at. `state`: waiting, claimed, closed.
+    """A conversation that a person must look at. `state`: waiting, claimed, paused (the person is gone for now, the
+    operator keeps the case), closed.
+
+    `skill`: what an operator should be trained in (helpline.skills). `for_operator_id`: whom it is offered to alone
+    until `for_until` (handed on to one person, or they had it yesterday). `announced`: how often it was called out;
+    `announce_at`: when it is next. `wrap_up`: coded ending (helpline.wrapping).
 
     `priority`: 0 danger, 1 child, 2 high, 3 normal. `consent`: shared, confidential, anonymous, or none
     where nothing was asked yet (danger, bot away). `rating`: what the person said afterwards. A complaint is a case
@@ -268,6 +275,15 @@ class Case(Base):
     reason: Mapped[str]
     topic: Mapped[str | None]
     language: Mapped[str]
+    skill: Mapped[str | None]
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id", ondelete="SET NULL"))
+    for_operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id", ondelete="SET NULL"))
+    for_until: Mapped[datetime | None]
+    second_reader_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id", ondelete="SET NULL"))
+    announced: Mapped[int] = mapped_column(server_default="0")
+    announce_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
+    paused_at: Mapped[datetime | None]
+    wrap_up: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     consent: Mapped[str] = mapped_column(server_default="none")
     outcome: Mapped[str | None]
     rating: Mapped[str | None]
@@ -276,7 +292,7 @@ class Case(Base):
     closed_at: Mapped[datetime | None]
 
     conversation: Mapped[Conversation] = relationship()
-    operator: Mapped[Operator | None] = relationship()
+    operator: Mapped[Operator | None] = relationship(foreign_keys=[operator_id])
 
     __table_args__ = (
         Index(
@@ -286,6 +302,9 @@ class Case(Base):
             postgresql_where=text("state <> 'closed' AND reason <> 'complaint'"),
         ),
         Index("cases_waiting", "priority", "opened_at", postgresql_where=text("state = 'waiting'")),
+        Index("cases_held", "operator_id", postgresql_where=text("state IN ('claimed', 'paused')")),
+        Index("cases_announce", "announce_at", postgresql_where=text("state = 'waiting'")),
+        Index("cases_closed", "closed_at", postgresql_where=text("state = 'closed'")),
     )
 
 
@@ -318,7 +337,11 @@ class OperatorRole(Base):
 
 
 class Operator(Base):
-    """Somebody who works at the desk. People see the alias, never the name."""
+    """Somebody who works at the desk. People see the alias, never the name.
+
+    `languages`: that they can write in; their own is always one. `most_cases`: open ones at once, 0 for no limit.
+    `seen_at`: their console asked for news; `active_at`: they did something themselves.
+    """
 
     __tablename__ = "operators"
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -331,8 +354,22 @@ class Operator(Base):
     fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
     invitation: Mapped[bytes | None]  # SHA-256 of a one-time sign-in token
     invitation_until: Mapped[datetime | None]
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id", ondelete="SET NULL"))
+    languages: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    skills: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    most_cases: Mapped[int] = mapped_column(server_default="5")
     seen_at: Mapped[datetime | None]
+    active_at: Mapped[datetime | None]
     available: Mapped[bool] = mapped_column(server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
+    team: Mapped[Team | None] = relationship()
     roles: Mapped[list[Role]] = relationship(secondary="operators_roles")
+
+
+class Team(Base):
+    """Operators who see each other's closed cases in the search."""
+
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)

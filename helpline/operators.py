@@ -46,6 +46,11 @@ def _role(session: Session, name: str) -> Role:
     return role
 
 
+def change_role(session: Session, operator: Operator, role: str) -> None:
+    """From now on the operator has this role alone. Raises `ValueError` for one that there is not."""
+    operator.roles = [_role(session, role)]
+
+
 def invite(session: Session, operator: Operator) -> str:
     """A one-time token for `/once/<token>`, good for a day; only its hash is kept. A new one voids the old."""
     token = secrets.token_urlsafe(32)

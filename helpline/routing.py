@@ -17,6 +17,7 @@ from helpline import (
     alarms,
     answers,
     attachments,
+    availability,
     choices,
     conversations,
     countries,
@@ -27,6 +28,9 @@ from helpline import (
     erasure,
     languages,
     normalise,
+    passing,
+    safety,
+    window,
     words,
 )
 from helpline.keys import Keyring
@@ -55,6 +59,9 @@ class ForBot:
 def attach(session: Session, conversation: Conversation, message: Message) -> Case | None:
     """Hang the message on the open case, so that its operator sees it. Returns the case, `None` if there is none."""
     case = desk.open_case_of(session, conversation)
+    if conversation.holder == "operator":
+        for paused in passing.paused(session, conversation):
+            passing.wake(session, paused)
     if case is not None or conversation.holder == "operator":  # a supervisor's, for a complaint
         attachments.want(session, conversation)
     if case is not None:
@@ -94,6 +101,7 @@ class Turn:
             return None
         if picked is None:
             self._learn_language(text)
+            self._keep_silent(text)
         child = self._child(picked, text)
         if self.conversation.holder in ("waiting", "operator"):
             if child:
@@ -131,6 +139,7 @@ class Turn:
         """Whatever was written or tapped, small talk is said; danger and a child open a case without a word."""
         if not cover.is_on(self.conversation):
             cover.put_on(self.conversation)
+            window.withdraw(self.session, self.conversation)
         alarm = self._alarm(picked, text)
         if alarm is not None:
             alarms.act(self.session, self.keys, self.settings, self.conversation, self.message, alarm)
@@ -260,6 +269,10 @@ class Turn:
             self._say("utter_delete_done")
         elif asked == "keep":
             self._say("utter_delete_kept")
+        elif asked == "callback":
+            self._say("utter_callback_when")
+        elif asked == "callback_at":
+            self._callback(str(picked.get("value")))
         elif asked == "rate":
             last = self.session.execute(
                 select(Case)
@@ -275,6 +288,17 @@ class Turn:
         else:
             self._say("utter_ok")
 
+    def _callback(self, when: str) -> None:
+        """Whether and when a person may write first. Kept with the conversation; `helpline.safety` enforces it."""
+        agreed = when in safety.HOURS
+        self.conversation.contact_safety = {
+            **(self.conversation.contact_safety or {}), "contact_first": agreed,
+            "when": when if agreed else None, "zone": self.settings.timezone.key,
+        }  # fmt: skip
+        self._say("utter_callback_kept" if agreed else "utter_callback_never")
+        if (case := desk.open_case_of(self.session, self.conversation)) is not None:
+            database.notify(self.session, database.DESK, case.code)
+
     def _leave_queue(self, response: str) -> None:
         """Back to the bot. A case of danger or of a child stays open: whoever holds the phone could have tapped."""
         case = desk.open_case_of(self.session, self.conversation)
@@ -288,16 +312,22 @@ class Turn:
 
     def _always_works(self, text: str) -> bool:
         """The words that we promise: "delete" in every state, "enough" while nobody has answered yet."""
-        said = normalise.words(text)
         if self._means(text, "utter_word_delete"):
             self._say("utter_delete_ask")
             return True
-        if self.conversation.holder == "waiting" and any(
-            said == normalise.words(word) for word in (*words.in_every_language("utter_word_stop"), "stop")
-        ):
+        if self.conversation.holder == "waiting" and self._stops(text):
             self._leave_queue("utter_stopped")
             return True
         return False
+
+    def _stops(self, text: str) -> bool:
+        return self._means(text, "utter_word_stop") or normalise.words(text) == ["stop"]
+
+    def _keep_silent(self, text: str) -> None:
+        """Whoever agreed that we write first takes it back with the word that we named."""
+        agreed = self.conversation.contact_safety or {}
+        if agreed.get("contact_first") and self._stops(text):
+            self.conversation.contact_safety = {**agreed, "contact_first": False, "when": None}
 
     def _means(self, text: str, response: str) -> bool:
         """Whether the whole message is this word in any of our languages."""
@@ -333,7 +363,7 @@ class Turn:
             "language": self.conversation.language,
             "channel": self.conversation.channel,
             "country": self.conversation.country,
-            "desk": desk.state(self.session, self.settings).as_context(),
+            "desk": availability.state(self.session, self.settings).as_context(),
             "entry_topic": None,
             "welcomed": cover.is_known(self.session, self.conversation),
             "media": has_media,

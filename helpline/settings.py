@@ -91,6 +91,13 @@ def _telegram_secret(value: str) -> str:
     return value
 
 
+def _mail_server(value: str) -> str:
+    server = urlsplit(value)
+    if value and (server.scheme not in ("smtp", "smtp+tls", "smtps") or not server.hostname):
+        raise ValueError("write smtp+tls://user:password@mail.example.org:587")
+    return value
+
+
 def _database(value: str) -> str:
     if value and not value.startswith(("postgresql://", "postgres://")):
         raise ValueError("write postgresql://user:password@host/database; leave it empty for the embedded one")
@@ -147,6 +154,30 @@ DECLARED = (
     ),
     Setting("WAYLINE_HOURS", "hours", "When operators are at the desk, in OpenStreetMap syntax.", "24/7", _hours),
     Setting("WAYLINE_TIMEZONE", "timezone", "Time zone of WAYLINE_HOURS.", "UTC", _zone),
+    Setting(
+        "WAYLINE_ONCALL_TELEGRAM",
+        "oncall_telegram",
+        "Telegram chat id of the person on call, who has written to the bot once; empty: nobody is called this way.",
+        secret=True,
+    ),
+    Setting("WAYLINE_ONCALL_SMS", "oncall_sms", "Mobile number of the person on call, as +48600100200.", secret=True),
+    Setting("WAYLINE_ONCALL_EMAIL", "oncall_email", "E-mail address of the person on call.", secret=True),
+    Setting(
+        "WAYLINE_SMTP_URL",
+        "smtp_url",
+        "Mail server for WAYLINE_ONCALL_EMAIL: smtp://, smtp+tls:// or smtps://user:password@host:port.",
+        parse=_mail_server,
+        secret=True,
+    ),
+    Setting("WAYLINE_SMTP_FROM", "smtp_from", "Sender of these e-mails.", "wayline@localhost"),
+    Setting(
+        "WAYLINE_TRANSLATOR_URL",
+        "translator_url",
+        "LibreTranslate-compatible server that operators may ask for a translation; empty: off. What people write is "
+        "sent there, so it must be one that you run or have a contract with.",
+        parse=_url,
+    ),
+    Setting("WAYLINE_TRANSLATOR_KEY", "translator_key", "Its API key, if it wants one.", secret=True),
     Setting("WAYLINE_LANGUAGE", "language", "Language used until the person's is known.", "en", _language),
 )
 
@@ -175,6 +206,13 @@ class Settings:
     country: str | None
     hours: str
     timezone: ZoneInfo
+    oncall_telegram: str = field(repr=False)
+    oncall_sms: str = field(repr=False)
+    oncall_email: str = field(repr=False)
+    smtp_url: str = field(repr=False)
+    smtp_from: str
+    translator_url: str
+    translator_key: str = field(repr=False)
     language: str
 
     @property
@@ -228,6 +266,10 @@ def _check(settings: Settings) -> None:
     elif not settings.master_keys:
         raise BadSetting(
             "WAYLINE_MASTER_KEYS is not set: `wayline keys new` prints a key; keep a copy of it elsewhere."
+        )
+    if settings.oncall_email and not settings.smtp_url:
+        raise BadSetting(
+            "WAYLINE_SMTP_URL is not set: without a mail server nobody gets the e-mails of WAYLINE_ONCALL_EMAIL."
         )
     if settings.telegram_token and not settings.telegram_secret:
         raise BadSetting("WAYLINE_TELEGRAM_SECRET is not set: without it anybody could pretend to be Telegram.")

@@ -23,6 +23,7 @@ SAMPLES: Mapping[str, Any] = {
     "emergency_number": "15 / 17 / 18",
     "alias": "Sam",
     "waiting_minutes": 25,
+    "waited": 125,
     "opens_at": "2030-01-09T09:00:00+01:00",
 }
 """Arguments rather long than short: three emergency numbers, a long day of the week. `language` is the reader's own."""

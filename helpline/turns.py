@@ -16,7 +16,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from helpline import alerts, commands, conversations, cover, database, desk, routing, words
+from helpline import alerts, commands, conversations, cover, database, desk, offering, routing, words
 from helpline.bot import Answer
 from helpline.keys import Keyring
 from helpline.models import Conversation, Message
@@ -138,6 +138,9 @@ def finish(
     silent = cover.is_called(session, keys, conversation)  # somebody looks at the phone by now: nothing may show
     seal = conversations.seal_of(keys, conversation)
     message.understood = answer.intent
+    if answer.because:  # sealed like what was written: it says what was written about
+        heard = {"heard": {"as": answer.intent, "because": list(answer.because)}}
+        message.body_sealed = seal.close({**seal.open(message.body_sealed), **heard})
     conversation.state_sealed = seal.close(answer.state)
     scope = commands.Scope(session, keys, conversation, message.id)
     # What is known now is in the replies already (a country's number); what speaks itself comes after them.
@@ -148,6 +151,8 @@ def finish(
         conversation.state_sealed = None
     if not silent:
         _say_all(session, keys, settings, conversation, answer)
+        if any(order.get("command") == "hand_over" for order in answer.commands):
+            _say_who_is_asked(session, keys, conversation)
         for order in answer.commands:
             if order.get("command") in commands.SPEAK:
                 commands.apply(scope, order)
@@ -215,6 +220,14 @@ def _say_all(session: Session, keys: Keyring, settings: Settings, conversation: 
         if i != last and conversation.channel in NUMBERED:
             body["choices"] = []  # numbered lines: "2" must mean one thing
         conversations.say(session, keys, conversation, body)
+
+
+def _say_who_is_asked(session: Session, keys: Keyring, conversation: Conversation) -> None:
+    """Who asks for a person again hears that the one they know is asked first. After the reply to the hand-over."""
+    known = offering.known_to(session, conversation)
+    if known is not None:
+        body = desk.body("utter_same_person", alias=known.alias)
+        conversations.say(session, keys, conversation, body, author="system")
 
 
 def _oldest(session: Session, conversation: Conversation) -> Message | None:

@@ -20,7 +20,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from sqlalchemy import select
 
-from helpline import database, keys, migrate, model, operators
+from helpline import canned, database, directory_file, keys, migrate, model, operators
 from helpline.models import Operator
 from helpline.refusal import Refused
 from helpline.settings import Settings
@@ -49,6 +49,8 @@ def up(settings: Settings) -> int:
     engine = database.engine(settings, pool=1)
     migrate.upgrade(engine)
     keys.keyring(settings)
+    with database.transaction(database.sessions(engine)) as session:
+        canned.load(session)
     link = _demo_login(settings, engine) if settings.demo else None
     engine.dispose()
     bot_port = _bot_port(settings)
@@ -115,11 +117,12 @@ def _check(settings: Settings) -> None:
 
 
 def _demo_login(settings: Settings, engine: Any) -> str:
-    """A one-time link for the demo's operator, made anew on every start."""
+    """A one-time link for the demo's operator, made anew on every start; and the sample of the directory."""
     with database.transaction(database.sessions(engine)) as session:
         operator = session.execute(select(Operator).where(Operator.username == "demo")).scalar_one_or_none()
         operator = operator or operators.add(session, "demo", alias="Sam", roles=("operator", "supervisor"))
         token = operators.invite(session, operator)
+        directory_file.load_sample(session)
     return f"http://{_bind(settings.console)}/once/{token}"
 
 

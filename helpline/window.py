@@ -107,8 +107,14 @@ def expire(session: Session) -> None:
     _settle_held(session, "expired", Message.created_at < func.now() - KEPT)
 
 
-def _settle_held(session: Session, state: str, *which: Any) -> None:
-    held = select(Message.id).where(Message.state == "held", *which).order_by(Message.id)
+def withdraw(session: Session, conversation: Conversation) -> None:
+    """The person needs a cover: what of ours has not left yet must not arrive beside the small talk."""
+    of_ours = (Message.conversation_id == conversation.id, Message.author != "person")
+    _settle_held(session, "expired", *of_ours, states=("held", "queued"))
+
+
+def _settle_held(session: Session, state: str, *which: Any, states: tuple[str, ...] = ("held",)) -> None:
+    held = select(Message.id).where(Message.state.in_(states), *which).order_by(Message.id)
     ids = session.execute(held.with_for_update(skip_locked=True)).scalars().all()
     if not ids:
         return

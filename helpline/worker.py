@@ -28,6 +28,7 @@ from helpline import (
     fetching,
     housekeeping,
     languages,
+    oncall,
     pace,
     providers,
     routing,
@@ -75,6 +76,7 @@ class Worker:
         }
         self.turns_due, self.sends_due = asyncio.Event(), asyncio.Event()
         self.files = fetching.Files(self.in_transaction, keys, channels)
+        self.calls = oncall.Calls(self.in_transaction, keys, settings, channels)
         self.chores = housekeeping.Housekeeping(self.in_transaction, keys, channels)
         self.stopping = asyncio.Event()
         self._leases = itertools.count(1)
@@ -351,14 +353,15 @@ class Worker:
                 await asyncio.sleep(DATABASE_AWAY)
 
     async def _keep_house(self) -> None:
-        """What is due by the clock."""
+        """What is due by the clock. Trouble with one must not keep the other from being done."""
         while not self.stopping.is_set():
-            try:
-                await self.chores.run()
-            except database.AWAY as error:
-                log.error("database away", error=error)
-            except Exception as error:
-                log.error("step failed", step="housekeeping", error=error)
+            for chore in (self.calls.run, self.chores.run):
+                try:
+                    await chore()
+                except database.AWAY as error:
+                    log.error("database away", error=error)
+                except Exception as error:
+                    log.error("step failed", step=chore.__qualname__, error=error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), housekeeping.EVERY)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from helpline import desk
+from helpline import availability
 from helpline.settings import BadSetting
 from locales import native_name
 from rehearsal import report, stage
@@ -82,7 +82,7 @@ def _with_what(running: Stage) -> str:
     """The settings that are rehearsed, and whether the desk is within its hours now."""
     settings = running.settings
     with running.records.make() as session:
-        now = desk.state(session, settings)
+        now = availability.state(session, settings)
     opens = f"closed now, opens {now.opens_at:%A %H:%M}" if now.opens_at else "closed now"
     return (
         f"Name {settings.name}, country {settings.country or 'not set'}, language {native_name(settings.language)}, "

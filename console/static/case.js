@@ -3,20 +3,21 @@
 
 (() => {
   const byId = (id) => document.getElementById(id);
-  const messages = byId("messages"), newer = byId("newer");
+  // Asked for anew each time: after signing in again the page's content is a new one (draft.js).
+  const list = () => byId("messages"), newer = () => byId("newer");
   // On a phone the page scrolls, on a desk the box does.
   const box = () => (getComputedStyle(byId("scroll")).overflowY === "auto" ? byId("scroll") : document.scrollingElement);
   const near = () => box().scrollHeight - box().scrollTop - box().clientHeight < 80;
-  const inSight = () => (box() === byId("scroll") ? near() : messages.getBoundingClientRect().bottom < innerHeight + 80);
+  const inSight = () => (box() === byId("scroll") ? near() : list().getBoundingClientRect().bottom < innerHeight + 80);
   const toNewest = () => {
     if (box() === byId("scroll")) box().scrollTop = box().scrollHeight;
-    else messages.lastElementChild?.scrollIntoView({ block: "center" });
-    newer.hidden = true;
+    else list().lastElementChild?.scrollIntoView({ block: "center" });
+    newer().hidden = true;
   };
   toNewest();
-  newer.addEventListener("click", toNewest);
+  document.addEventListener("click", (event) => event.target.closest?.("#newer") && toNewest());
   document.addEventListener("wayline:newest", toNewest);
-  document.addEventListener("scroll", () => { if (inSight()) newer.hidden = true; }, { capture: true, passive: true });
+  document.addEventListener("scroll", () => { if (list() && inSight()) newer().hidden = true; }, { capture: true, passive: true });
 
   // Whoever knows the dos and don'ts folds them away once, not in every case.
   const folded = () => {
@@ -25,33 +26,46 @@
     conduct.addEventListener("toggle", () => localStorage.setItem("wayline-conduct", conduct.open ? "open" : "folded"));
   };
   folded();
+  document.addEventListener("wayline:returned", () => {
+    conduct = byId("conduct");
+    folded();
+    toNewest();
+  });
 
+  // What stands in the reply box besides the draft, and must survive when news draw the box anew.
+  const KEPT = ["canned", "beside", "translated"];
+  let kept = [], focused = null;
   let atEnd = true, amount = 0, height = 0, draft = "", conduct = byId("conduct");
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     // A delivery state that did not change is not announced again.
     const { target, fragment } = event.detail;
+    if (target.classList.contains("again") && target.innerHTML === fragment.firstElementChild?.innerHTML) event.detail.shouldSwap = false;
     if (target.classList.contains("delivery") && target.textContent === fragment.textContent.trim()) event.detail.shouldSwap = false;
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target !== messages) return;
+    if (event.detail.target !== list()) return;
     atEnd = inSight();
-    amount = messages.children.length;
-    height = messages.scrollHeight;
+    amount = list().children.length;
+    height = list().scrollHeight;
     draft = byId("text").value;
+    kept = KEPT.map(byId);
+    focused = kept.some((node) => node.contains(document.activeElement)) ? document.activeElement : null;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target !== messages) return;
+    if (event.detail.target !== list()) return;
     if (byId("text").value !== draft) byId("text").value = draft;
+    for (const node of kept) if (byId(node.id) !== node) byId(node.id).replaceWith(node);
+    if (focused && document.activeElement !== focused) focused.focus();
     if (byId("conduct") !== conduct) {
       conduct = byId("conduct");
       folded();
     }
-    if (messages.children.length === amount) {
-      if (atEnd && messages.scrollHeight !== height) toNewest(); // a picture stands where words stood
+    if (list().children.length === amount) {
+      if (atEnd && list().scrollHeight !== height) toNewest(); // a picture stands where words stood
       return;
     }
     if (atEnd) toNewest();
-    else newer.hidden = false;
+    else newer().hidden = false;
   });
 
   document.addEventListener("keydown", (event) => {

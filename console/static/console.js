@@ -33,6 +33,14 @@
     if (closer) closer.closest("dialog").close();
   });
 
+  // Pressed twice, "Take next" must not take two.
+  let taking = false;
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form.take")) return;
+    if (taking) event.preventDefault();
+    taking = true;
+  });
+
   // ---- Shortcuts: single letters, never while typing, and off for whoever switched them off (WCAG 2.1.4).
   const on = byId("keys-on");
   on.checked = localStorage.getItem("wayline-keys") !== "off";
@@ -40,11 +48,13 @@
   const go = (path) => () => location.assign(path);
   const press = (id) => () => byId(id) && byId(id).click();
   const keys = {
-    n: go("/next"),
+    n: () => (byId("next") ? byId("next").click() : go("/next")()), // in the queue it takes, elsewhere it shows
     q: go("/"),
     c: () => (byId("claim") || document.querySelector(".case.waiting button"))?.click(),
     r: () => byId("text")?.focus(),
     e: press("end"),
+    h: press("hand-on"),
+    p: press("pause"),
     b: () => document.dispatchEvent(new Event("wayline:newest")),
     "?": () => byId("keys").showModal(),
   };
@@ -66,16 +76,20 @@
   // `step`; pages of one browser share a session, so they tell each other.
   const allowed = Number(document.body.dataset.idle) * 1000, warning = 2 * 60 * 1000, step = 30 * 1000;
   const others = new BroadcastChannel("wayline");
-  const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  const token = () => JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
+  // Whoever has a draft (draft.js) keeps the page; every other one shows the way in.
+  const ended = () => document.dispatchEvent(new Event("wayline:ended", { cancelable: true })) && location.reload();
+  document.addEventListener("wayline:returned", () => (told = Date.now()));
   const idle = byId("idle");
   let told = Date.now(), coming = null;
   const tell = async () => {
-    const answer = await fetch("/active", { method: "POST", headers: { "X-CSRFToken": token } }).catch(() => null);
+    const answer = await fetch("/active", { method: "POST", headers: { "X-CSRFToken": token() } }).catch(() => null);
     coming = null;
-    if (answer?.status === 401) location.reload();
+    if (answer?.status === 401) ended();
     if (!answer?.ok) return;
     told = Date.now();
     others.postMessage("active");
+    if (byId("away")) htmx.trigger(document.body, "desk"); // no longer
   };
   const active = () => {
     coming ??= setTimeout(tell, Math.max(0, told + step - Date.now()));
@@ -84,13 +98,14 @@
     told = Date.now();
     idle.close();
   };
+  others.postMessage("active"); // this page came from the server: somebody is signed in
   for (const name of ["keydown", "pointerdown", "wheel", "touchstart"]) {
     document.addEventListener(name, () => idle.open || active(), { passive: true });
   }
   idle.addEventListener("close", active);
   setInterval(() => {
     const left = told + allowed - Date.now();
-    if (left < 0) location.reload();
+    if (left < 0) ended();
     else if (left < warning && !idle.open && !coming) idle.showModal();
   }, 5000);
 })();

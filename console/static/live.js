@@ -5,6 +5,10 @@
   const POLL = 5000, PATIENCE = 4000;
   const status = document.getElementById("live"), cue = document.getElementById("cue");
   let stream = null, polling = null;
+  // A page with a draft stays (draft.js); the stream is opened again until somebody has signed in.
+  const ended = () => {
+    if (document.dispatchEvent(new Event("wayline:ended", { cancelable: true }))) location.reload();
+  };
 
   const say = (state) => {
     status.className = "live " + state;
@@ -46,7 +50,7 @@
     stream.addEventListener("again", open);
     stream.addEventListener("ended", () => {
       announce("ended");
-      location.reload();
+      ended();
     });
     stream.onerror = () => {
       // A stream that ends and opens again within moments is no loss, and nobody is bothered with it.
@@ -62,7 +66,7 @@
   others.onmessage = ({ data }) => {
     if (data === "which" && stream) announce(works() ? "on" : "lost");
     else if (data === "changed") ask();
-    else if (data === "ended") location.reload();
+    else if (data === "ended") ended();
     else if (data !== "which") set(data);
   };
   navigator.locks.request("wayline-live", () => new Promise(open));

@@ -1,6 +1,7 @@
 from alembic import context
 from sqlalchemy import create_engine
 
+import helpline.desk_models  # noqa: F401  # the tables that helpline.models does not have
 from helpline.models import Base
 
 config = context.config

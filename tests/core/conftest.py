@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from channels.contract import Channel, Inbound
-from helpline import conversations, database, desk, intake, operators, turns
+from helpline import availability, conversations, database, intake, operators, turns
 from helpline import worker as worker_module
 from helpline.keys import Keyring
 from helpline.models import Conversation, Operator
@@ -40,6 +40,11 @@ _TABLES = (
     "alerts",
     "templates",
     "secrets",
+    "audit",
+    "desk_rules",
+    "canned_replies",
+    "services",
+    "teams",
 )
 
 Work = Callable[..., AbstractContextManager[Worker]]
@@ -139,7 +144,7 @@ def add_operator(make: database.Sessions, username: str, alias: str, online: boo
     with database.transaction(make) as session:
         made = operators.add(session, username, alias=alias)
         if online:
-            desk.seen(session, made.id)
+            availability.active(session, made.id)
     return made
 
 

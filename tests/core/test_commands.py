@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from helpline import commands, conversations, desk, model, screening
+from helpline import commands, conversations, desk, model, screening, waiting
 from helpline.commands import BadCommand, Scope
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
@@ -145,8 +145,8 @@ def test_find_services_says_that_a_person_looks(scope: Scope) -> None:
 def test_complain_opens_a_case_for_supervisors_while_the_bot_goes_on(scope: Scope) -> None:
     run(scope, "complain")
     assert (case_of(scope.session).reason, scope.conversation.holder) == ("complaint", "bot")
-    assert desk.waiting_list(scope.session) == []
-    assert len(desk.waiting_list(scope.session, supervisor=True)) == 1
+    assert waiting.waiting_list(scope.session) == []
+    assert len(waiting.waiting_list(scope.session, supervisor=True)) == 1
 
 
 def test_delete_my_data_closes_and_forgets(scope: Scope) -> None:
@@ -259,19 +259,19 @@ def test_after_a_complaint_a_person_who_asks_for_a_person_is_seen_at_the_desk(sc
     run(scope, "complain")
     run(scope, "hand_over", priority="normal", reason="asked", consent="shared")
     assert scope.conversation.holder == "waiting"
-    assert len(desk.waiting_list(scope.session)) == 1
+    assert len(waiting.waiting_list(scope.session)) == 1
 
 
 @pytest.mark.parametrize("priority", ["danger", "high", "normal"])
 def test_a_complaint_does_not_hide_a_case_that_already_waits(scope: Scope, priority: str) -> None:
     run(scope, "hand_over", priority=priority, reason="asked", consent="shared")
     run(scope, "complain")
-    assert len(desk.waiting_list(scope.session)) == 1
+    assert len(waiting.waiting_list(scope.session)) == 1
 
 
 def test_a_complaint_stays_known_to_the_supervisor_when_danger_comes_on_top(scope: Scope) -> None:
     run(scope, "complain")
     run(scope, "hand_over", priority="danger", reason="danger_now", consent="none")
-    reasons = {case.reason for case in desk.waiting_list(scope.session, supervisor=True)}
+    reasons = {case.reason for case in waiting.waiting_list(scope.session, supervisor=True)}
     assert "complaint" in reasons
-    assert [case.priority for case in desk.waiting_list(scope.session)] == [0]
+    assert [case.priority for case in waiting.waiting_list(scope.session)] == [0]

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from helpline import conversations, desk
+from helpline import availability, conversations, desk, waiting
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator
@@ -55,14 +55,14 @@ def said(make: Sessions, keys: Keyring) -> list[str]:
 def test_the_most_urgent_comes_first_then_who_waits_longest(make: Sessions, opens: Opens) -> None:
     codes = [opens(priority) for priority in ("normal", "high", "danger", "normal", "child", "danger")]
     with make() as session:
-        assert [case.code for case in desk.waiting_list(session)] == [codes[i] for i in (2, 5, 4, 1, 0, 3)]
+        assert [case.code for case in waiting.waiting_list(session)] == [codes[i] for i in (2, 5, 4, 1, 0, 3)]
 
 
 def test_complaints_are_for_supervisors(make: Sessions, opens: Opens) -> None:
     code = opens("high", "complaint", take=False)
     with make() as session:
-        assert desk.waiting_list(session) == []
-        assert [case.code for case in desk.waiting_list(session, supervisor=True)] == [code]
+        assert waiting.waiting_list(session) == []
+        assert [case.code for case in waiting.waiting_list(session, supervisor=True)] == [code]
 
 
 def test_a_conversation_has_one_open_case_whose_priority_only_rises(make: Sessions, opens: Opens) -> None:
@@ -196,9 +196,9 @@ def test_a_closed_or_unknown_case_cannot_be_claimed(
             desk.claim(session, keys, name, session.merge(operator))
 
 
-def state(make: Sessions, settings: Settings) -> desk.Desk:
+def state(make: Sessions, settings: Settings) -> availability.Desk:
     with make() as session:
-        return desk.state(session, settings)
+        return availability.state(session, settings)
 
 
 def test_the_desk_is_open_only_while_somebody_is_online(make: Sessions, settings: Settings) -> None:
@@ -212,11 +212,13 @@ def test_the_desk_is_open_only_while_somebody_is_online(make: Sessions, settings
         assert not state(make, settings).open
     with transaction(make) as session:
         session.execute(
-            update(Operator).values(active=True, seen_at=func.now() - timedelta(seconds=desk.ONLINE_SECONDS + 1))
+            update(Operator).values(
+                active=True, seen_at=func.now() - timedelta(seconds=availability.ONLINE_SECONDS + 1)
+            )
         )
     assert not state(make, settings).open
     with transaction(make) as session:
-        desk.seen(session, made.id)
+        availability.seen(session, made.id)
     assert state(make, settings).open
 
 

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, inspect
 
+import helpline.desk_models  # noqa: F401  # the tables that helpline.models does not have
 from helpline import migrate
 from helpline.models import Base
 

@@ -17,6 +17,7 @@ ARGS: dict[str, Any] = {
     "helpline": "Wayline",
     "alias": "Sam",
     "waiting_minutes": 5,
+    "waited": 11,
     "language": "uk",
     "opens_at": "2030-01-07T09:00:00+01:00",
     "country": "PL",
@@ -107,11 +108,14 @@ def test_what_an_operator_wrote_is_left_alone() -> None:
     assert words.line({"text": "{alias} is 100 % sure"}, "ar") == words.Line("{alias} is 100 % sure")
 
 
+DESK = ("leave_queue", "rate", "erase", "keep", "callback", "callback_at")
+
+
 def test_every_button_leads_somewhere() -> None:
     for name in RESPONSES:
         for button in words.source(name).choices:
             choice = words.choice(button)
-            assert choice.get("desk") in ("leave_queue", "rate", "erase", "keep") or choice["intent"], name
+            assert choice.get("desk") in DESK or choice["intent"], name
 
 
 def test_a_source_without_an_expiry_never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
