@@ -186,8 +186,10 @@ def _day(text: str) -> dict[str, datetime | None]:
     zone = console().settings.timezone
     try:
         day = date.fromisoformat(text)
+        if not 2000 <= day.year < 3000:
+            raise ValueError
         first = datetime(day.year, day.month, day.day, tzinfo=zone)
         next_day = day + timedelta(days=1)
-    except (ValueError, OverflowError):
+    except ValueError:
         return {"since": None, "until": None}
     return {"since": first, "until": datetime(next_day.year, next_day.month, next_day.day, tzinfo=zone)}

@@ -87,7 +87,7 @@ def page(code: str) -> ResponseReturnValue:
     with database.transaction(console().make) as session:
         case = _visible(session, code)
         records.saw(session, case, me().id)
-        search.note_reading(session, session.get_one(Operator, me().id), case)
+        search.note_reading(session, me(), case)
         entries = _entries(session, case)
         return render_template(
             "case.html",
@@ -172,9 +172,8 @@ def reply(code: str) -> ResponseReturnValue:
                 return _refused(why, 409)
             if upload and upload.kind not in carrying.files_possible(case.conversation.channel):
                 return _refused(no_files(case.conversation.channel), 422)
-            operator = session.get_one(Operator, me().id)
-            desk.reply(session, console().keys, case, operator, text, upload)
-            referrals.name_all(session, case, operator, text, console().settings.demo)
+            desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text, upload)
+            referrals.name_all(session, case, me(), text, console().settings.demo)
     except desk.NotClaimable:
         return _refused(_("You do not hold this case any more."), 409)
     except desk.Forbidden as rule:

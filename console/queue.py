@@ -11,10 +11,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from console import banner, calls, roles
+from console import banner, calls, hearing, roles
 from console.accounts import me
 from console.banner import Banner
 from console.context import console
+from console.hearing import Hearing
 from console.i18n import gettext as _
 from helpline import availability, database, desk, offering
 from helpline import waiting as line
@@ -137,6 +138,7 @@ class Status:
     banner: Banner
     mentioned: int = 0
     requests: int = 0
+    hearing: Hearing = Hearing()
 
 
 def status_of(session: Session, operator_id: int) -> Status:
@@ -149,8 +151,9 @@ def status_of(session: Session, operator_id: int) -> Status:
     waiting = line.waiting_count(session, roles.supervises(operator))
     state = availability.state(session, console().settings)
     shown = banner.load(session, operator)
+    heard = hearing.load(session, operator)
     return Status(
-        waiting, others, operator.available, state.open, state.opens_at, shown, *calls.count(session, operator)
+        waiting, others, operator.available, state.open, state.opens_at, shown, *calls.count(session, operator), heard
     )
 
 

@@ -21,6 +21,8 @@ CODE = re.compile(r"[a-z0-9]{1,16}")
 DAYS = 90
 """How far back a search goes unless another first day is chosen."""
 FIELDS = ("code", "state", "since", "until", "topic", "indicator", "outcome", "complaints", "at", "id")
+PLACE = ("code", "at", "id")
+"""What does not go on to the next page as it is."""
 
 
 @blueprint.get("/search")
@@ -48,7 +50,7 @@ def page() -> ResponseReturnValue:
             search.note(session, operator, asked)
         more = len(found) > search.PAGE
         at, last = search.place(found[search.PAGE - 1]) if more else (None, None)
-        kept: dict[str, Any] = {name: value for name, value in chosen.items() if value and name not in ("code", "at", "id")}
+        kept: dict[str, Any] = {name: chosen[name] for name in FIELDS if chosen[name] and name not in PLACE}
         return render_template(
             "search.html",
             cases=found[: search.PAGE],
@@ -69,7 +71,7 @@ def _asked(chosen: dict[str, str], signs: dict[str, str]) -> search.Asked:
     return search.Asked(
         state=chosen["state"] if chosen["state"] in search.STATES else "closed",
         since=_midnight(_day(chosen["since"])),
-        until=_midnight(until + timedelta(days=1) if until and until < date.max else None),
+        until=_midnight(until + timedelta(days=1) if until else None),
         topic=chosen["topic"] if chosen["topic"] in labels.TOPICS else None,
         indicator=chosen["indicator"] if chosen["indicator"] in signs else None,
         outcome=chosen["outcome"] if chosen["outcome"] in labels.ENDED else None,
@@ -79,9 +81,10 @@ def _asked(chosen: dict[str, str], signs: dict[str, str]) -> search.Asked:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if 2000 <= day.year < 3000 else None  # others are slips, and clocks have no zone for them
 
 
 def _midnight(day: date | None) -> datetime | None:

@@ -81,7 +81,8 @@ def open_case(
         if rank < case.priority:
             case.priority, case.reason, case.announced, case.announce_at = rank, reason, 0, func.now()
         case.topic = topic or case.topic
-        case.skill = case.skill or skills.needed(priority, case.topic)
+        if case.skill is None or priority == "child":
+            case.skill = skills.needed(priority, case.topic)
         case.consent = consent if consent != "none" else case.consent
         if case.state == "paused":  # somebody must look now: the bot failed, or the person asked again
             call_again(session, case, case.operator_id)

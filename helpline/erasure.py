@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from helpline import attachments, conversations, copies, database, intake
+from helpline.desk_models import Note, Override, Referral, Review
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Screening, Tombstone
 
@@ -47,6 +48,10 @@ def begin(session: Session, keys: Keyring, conversation: Conversation, current: 
         .where(Case.conversation_id == conversation.id, Case.state != "closed")
         .values(state="closed", outcome="erased", closed_at=func.now())
     )
+    cases = select(Case.id).where(Case.conversation_id == conversation.id)
+    for table in (Note, Override, Referral, Review):  # a call in a note goes with it
+        session.execute(delete(table).where(table.case_id.in_(cases)).execution_options(synchronize_session=False))
+    session.execute(update(Case).where(Case.conversation_id == conversation.id).values(wrap_up={}))
     conversation.holder = "closed"
     conversation.state_sealed = None
     conversation.consent, conversation.contact_safety = {}, {}

@@ -75,7 +75,7 @@ class Play:
             operator = session.execute(select(Operator)).scalar_one_or_none() or operators.add(
                 session, "ada", alias="Ada"
             )
-            operator.seen_at = func.now()
+            operator.seen_at = operator.active_at = func.now()
             operator.available = state == "open"
 
     def _holder(self, wanted: str) -> None:

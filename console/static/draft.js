@@ -10,6 +10,10 @@
 
   const shut = () => {
     drafts = new Map(typed().map((area) => [area.id, area.value]));
+    // Answers under way find their element gone, are heard by nobody here, and would take the page to the door.
+    for (const asking of main.querySelectorAll("[hx-get], [hx-post]")) {
+      asking.addEventListener("htmx:beforeOnLoad", (event) => event.preventDefault());
+    }
     main.replaceChildren(); // nobody is signed in: nothing of anybody is left to read here
     for (const other of document.querySelectorAll("dialog[open]")) other.close();
     gate.showModal();

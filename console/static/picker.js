@@ -39,6 +39,8 @@
     open = { panel, area, typed };
     panel.hidden = false;
     filter().value = "";
+    panel.querySelector("[role=listbox]").replaceChildren(); // of another time, perhaps in another language
+    mark(null);
     filter().focus();
     const answer = await fetch(panel.dataset.url, { headers: { "HX-Request": "true" } }).catch(() => null);
     if (open?.panel !== panel) return;

@@ -23,7 +23,7 @@ def test_a_changed_rule_holds_keeps_the_rest_and_is_on_record(make: Sessions, op
     with make() as session:
         assert desk_rules.read(session, "calling") == {"danger": [20, 40, 60], "other": [120, 300, 600]}
         assert desk_rules.DEFAULTS["calling"]["danger"] == [30, 60, 120]
-        rows = session.query(AuditEntry).all()
+        rows = session.query(AuditEntry).filter_by(act="rules_changed").all()
         assert [(row.act, row.operator_id, row.detail) for row in rows] == [
             ("rules_changed", operator.id, {"rule": "calling"})
         ] * 2

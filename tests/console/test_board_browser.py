@@ -1,0 +1,134 @@
+"""Board, readers and wall in a real browser: live, narrow, and in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import ConsoleMessage, Page, expect
+from sqlalchemy import update
+
+from helpline import operators, reviewing
+from helpline.database import Sessions, transaction
+from helpline.models import Case, Operator, Team
+from tests.console.conftest import CHROMIUM, Field, SignIn
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+
+
+@pytest.fixture
+def ines(chromium: Chromium, address: str, make: Sessions, cast: dict[str, Operator]) -> Iterator[Page]:
+    """The supervisor's browser. In the end: no complaint of it."""
+    with transaction(make) as session:
+        token = operators.invite(session, session.get_one(Operator, cast["ines"].id))
+    page = chromium.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    troubles: list[str] = []
+
+    def complained(message: ConsoleMessage) -> None:
+        # A line that a test cut is what the test is about.
+        if message.type == "error" and "ERR_INTERNET_DISCONNECTED" not in message.text:
+            troubles.append(message.text)
+
+    page.on("console", complained)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(f"{address}/once/{token}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#live")).to_have_text("Live")
+    yield page
+    page.context.close()
+    assert troubles == [], "\n".join(troubles)
+
+
+@pytest.fixture
+def busy(field: Field, sign_in: SignIn, make: Sessions, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Some wait, Sam has two; the code of one of his."""
+    monkeypatch.setattr(reviewing, "draw", lambda: 0.0)
+    for language in ("ar", "uk", "ar", "en"):
+        field.case("x", language=language)
+    field.case("x", language="fa", priority="danger", reason="danger_now", topic="danger_now")
+    mine, other = field.case("hello"), field.case("hi", priority="child", reason="is_minor", topic="disclose_labour")
+    done = field.case("bye")
+    sam = sign_in("sam")
+    for code in (mine, other, done):
+        sam.post(f"/cases/{code}/claim")
+    sam.post(f"/cases/{mine}/reply", {"text": "I am here"})
+    sam.post(f"/cases/{done}/close", {"outcome": "helped"})
+    with transaction(make) as session:
+        session.add(Team(name="Night shift"))
+        session.execute(update(Case).values(opened_at=Case.opened_at - timedelta(minutes=34)))
+    return mine
+
+
+def test_the_board_follows_what_happens(ines: Page, field: Field, address: str) -> None:
+    ines.goto(f"{address}/board")
+    expect(ines.locator(".tile.danger .big")).to_have_text("0")
+    code = field.case("help", priority="danger", reason="danger_now", topic="danger_now")
+    expect(ines.locator(".tile.danger .big")).to_have_text("1", timeout=5000)
+    ines.goto(f"{address}/cases/{code}")
+    ines.keyboard.press("c")
+    expect(ines.locator("#text")).to_be_enabled()
+    ines.goto(f"{address}/board")
+    expect(ines.locator(".seat.available")).to_contain_text(code)
+
+
+def test_the_operator_sees_who_reads_along(ines: Page, desktop: Page, field: Field, address: str) -> None:
+    code = field.case("hello")
+    desktop.goto(f"{address}/cases/{code}")
+    desktop.keyboard.press("c")
+    expect(desktop.locator("#text")).to_be_enabled()
+    ines.goto(f"{address}/cases/{code}")
+    expect(ines.locator(".readers")).to_contain_text("sees that you read along")
+    expect(desktop.locator(".readers")).to_contain_text("reads along", timeout=5000)
+    expect(desktop.locator("#text")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("path", ["/board", "/reviews", "/reviews/1", "/team", "/rules", "/wall", "/me", "/me/reviews"])
+def test_nothing_is_wider_than_a_small_phone(path: str, ines: Page, busy: str, address: str) -> None:
+    ines.set_viewport_size({"width": 360, "height": 740})
+    ines.goto(address + path)
+    for details in ines.locator("details").all():
+        details.evaluate("element => { element.open = true }")
+    for direction in ("ltr", "rtl"):
+        ines.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        assert ines.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_the_wall_counts_by_itself_rings_only_when_asked_and_says_when_it_is_old(
+    ines: Page, field: Field, address: str
+) -> None:
+    ines.goto(f"{address}/wall")
+    ines.get_by_role("button", name="Show the wall").click()
+    sound = ines.get_by_role("button", name="Sound is off")
+    expect(sound).to_have_attribute("aria-pressed", "false")
+    sound.click()
+    expect(ines.get_by_role("button", name="Sound is on")).to_have_attribute("aria-pressed", "true")
+    assert "0 people wait" in ines.locator("h1").inner_text().replace("\n", " ")
+    field.case("hello")
+    expect(ines.locator("h1 .figure")).to_have_text("1", timeout=8000)
+    assert ines.title() == "Wayline"
+    ines.context.set_offline(True)
+    expect(ines.locator("#live")).to_have_text("Connection lost: these numbers are old", timeout=9000)
+    ines.context.set_offline(False)
+    expect(ines.locator("#live")).to_have_text("Live", timeout=9000)
+
+
+SIZES = [(1920, 1080), (1280, 720), (800, 480)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_wall_fits_its_screen_with_figures_that_can_be_read_from_afar(
+    width: int, height: int, ines: Page, busy: str, address: str
+) -> None:
+    ines.goto(f"{address}/wall")
+    ines.get_by_role("button", name="Show the wall").click()
+    ines.set_viewport_size({"width": width, "height": height})
+    for direction in ("ltr", "rtl"):
+        ines.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        assert ines.evaluate("document.documentElement.scrollWidth") <= width
+        assert ines.evaluate("document.getElementById('wall').scrollHeight") <= height
+        for figure in ines.locator(".ranks .figure").all():
+            box = figure.bounding_box()
+            assert box is not None
+            assert box["height"] >= height * 0.12, "an eighth of the screen: 7 cm on a 60 cm high one"
