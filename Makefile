@@ -30,9 +30,10 @@ train: setup  ## train the dialogue model if its data changed
 	@.venv/bin/python -c 'from helpline import model; model.train()'
 evaluate: train  ## how well the model understands; FILE=path.tsv: on lines of intent, style and text
 	@PYTHONPATH=. .venv-bot/bin/python -W ignore -m evaluation $(FILE)
-bench: setup-dev train  ## measure turns, memory, intake
+bench: setup-dev train  ## measure turns, memory, intake, the desk
 	@.venv/bin/python -m benchmarks
 	@.venv/bin/python -m benchmarks.intake
+	@.venv/bin/python -m benchmarks.desk
 acceptance: setup-dev browser train  ## the numbered checks (docs/acceptance.md), some ten minutes; ACCEPTANCE=full: more than an hour
 	@.venv/bin/python -m pytest tests/acceptance
 rehearse: setup train  ## play scripted people on a helpline of their own, before real ones write

@@ -13,9 +13,10 @@ from actions import context
 
 PROMISE, OTHERS = "promise_me_guarantee", "others_chat"
 _CHAT = frozenset({"out_of_scope", "nlu_fallback", "bot_challenge"})
+_ABOUT_US = frozenset({"ask_privacy", "ask_service", "ask_cost"})
 DECLINED = (
-    (OTHERS, _CHAT | {"ask_privacy", "ask_service"}, "utter_no_others"),
-    (PROMISE, _CHAT, "utter_no_promise"),
+    (OTHERS, _CHAT | _ABOUT_US, "utter_no_others"),
+    (PROMISE, _CHAT | _ABOUT_US, "utter_no_promise"),
     ("translate_this", _CHAT, "utter_no_translation"),
     ("judge_request", _CHAT, "utter_no_judging"),
     ("route_request", _CHAT | {"ask_smuggler", "ask_travel", "ask_service", "ask_services_near"}, "utter_no_routes"),
@@ -34,7 +35,7 @@ def response(tracker: Tracker, intent: str) -> Optional[str]:
 
 def answered_too(tracker: Tracker, intent: str) -> bool:
     """Whether the topic is answered after the refusal: who wants a promise of papers asks about papers."""
-    promised = PROMISE in context.concepts(tracker) and context.is_topic(intent)
+    promised = PROMISE in context.concepts(tracker) and context.is_topic(intent) and intent not in _ABOUT_US
     return promised and not intent.startswith(("disclose_", "worried_"))
 
 

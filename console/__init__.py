@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import structlog
 from babel.units import format_unit
@@ -17,6 +18,7 @@ from flask_login import current_user
 from flask_wtf import CSRFProtect
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter
 
 import locales
 from console import (
@@ -42,6 +44,7 @@ from console import (
     profile,
     queue,
     referrals,
+    replies,
     resending,
     reviews,
     roles,
@@ -52,6 +55,7 @@ from console import (
     session,
     teams,
     translator,
+    typing_sign,
     uploads,
     wall,
 )
@@ -60,7 +64,7 @@ from console.context import Console
 from console.i18n import get_locale
 from console.i18n import gettext as _
 from console.marks import visible
-from helpline import canned as replies
+from helpline import canned as ready
 from helpline import database
 from helpline import translator as translations
 from helpline.keys import keyring
@@ -74,14 +78,22 @@ MAX_BODY = 64 * 1024
 with a file may be larger (`console.uploads`)."""
 
 
+class Id(IntegerConverter):
+    """A row's id in a path; what no column can hold is no page."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"max": 2**63 - 1, **options})
+
+
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     """The console on the migrated database of `settings`, or on `engine`."""
     engine = engine or database.engine(settings)
     make, keys = database.sessions(engine), keyring(settings)
     with database.transaction(make) as work:
         secret, pepper = keys.secret(work, "console sessions"), keys.secret(work, "console passphrases").hex()
-        replies.load(work)
+        ready.load(work)
     app = Flask(__name__)
+    app.url_map.converters["int"] = Id
     app.request_class = uploads.InMemory
     app.config.update(
         SECRET_KEY=secret,
@@ -110,10 +122,11 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     headers.install(app, secure=not settings.demo)
     for module in (
         login, queue, banner, cases, files, live, profile,
-        canned, translator, resending, safety, notes, calls,
+        canned, translator, resending, safety, notes, calls, typing_sign,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
     for beside in (passing, directory, referrals, search, identity, audit, board, presence, reviews, rules, teams, wall,
+        replies,
     ):
         app.register_blueprint(beside.blueprint)
     app.add_url_rule("/healthz", "health", lambda: ("ok\n", 200, {"Content-Type": "text/plain"}))
@@ -196,9 +209,19 @@ def _error(error: HTTPException) -> ResponseReturnValue:
         429: (_("Too many tries"), _("Wait a minute, then try again.")),
     }
     title, text = texts.get(status, (_("That did not work"), _("Go back and try again.")))
+    if status == 400 and "HX-Request" in request.headers:
+        return _too_old()
     if request.endpoint == uploads.ENDPOINT and "HX-Request" in request.headers and status == 413:
         return render_template("_refused.html", why=text), status
     return render_template("notice.html", title=title, text=text), status
+
+
+def _too_old() -> ResponseReturnValue:
+    """For a part of a page: said where its refusals stand, else in the corner, and nothing else is replaced."""
+    why = _("This page is too old: reload it. Your draft stays until you do.")
+    beside = request.headers.get("HX-Target", "").endswith("refused")
+    headers = {"HX-Reswap": "innerHTML"} if beside else {"HX-Reswap": "innerHTML", "HX-Retarget": "#cue"}
+    return render_template("_refused.html", why=why), 400, headers
 
 
 def _too_much() -> str:

@@ -62,7 +62,7 @@ REVEALED_FOR = {
     "other": _("Another reason, by a supervisor"),
 }
 
-STATES = {"open": _("Open"), "closed": _("Closed")}
+STATES = {"open": _("Not ended yet"), "closed": _("Ended")}
 
 _WORDS: dict[str, Any] = {
     "outcome": labels.outcome,

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 import psycopg
 import structlog
 from sqlalchemy import Engine
 
-from helpline import database
+from console import concern
+from console.concern import EVERYBODY, Concern
+from console.roster import Roster
+from helpline import database, typing_sign
 from helpline.logs import where
 
 log = structlog.get_logger()
 
 PROBE_SECONDS = 15
 """A connection that died without a word is noticed after this."""
+REMEMBERED = 1000
+"""Changes of which it is known whom they concern. For older ones everybody is told."""
 
 
 class Bell:
@@ -26,9 +32,17 @@ class Bell:
         self._changed = threading.Condition()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._count = 0
+        self._count = self._typing = 0
+        self._news: deque[tuple[int, Concern]] = deque(maxlen=REMEMBERED)
         self._up = False
         self._closed = False
+        self.streams = 0
+        self.roster = Roster()
+
+    def opened(self, streams: int) -> None:
+        """So many streams more (or fewer) are open."""
+        with self._changed:
+            self.streams += streams
 
     @property
     def count(self) -> int:
@@ -43,10 +57,27 @@ class Bell:
         with self._changed:
             return self._changed.wait_for(lambda: self._up, timeout)
 
-    def wait(self, count: int, timeout: float) -> int | None:
-        """The new count after a change, the same after `timeout` seconds, `None` while nobody listens."""
+    @property
+    def typing(self) -> int:
+        """Counts signs that a person types, which are no change of anything else."""
+        return self._typing
+
+    def concern(self, since: int, operator_id: int) -> Concern:
+        """How much what changed after `since` concerns this operator."""
         with self._changed:
-            self._changed.wait_for(lambda: self._count != count or not self._up, timeout)
+            later = [one for number, one in self._news if number > since]
+            known = not self._news or self._news[0][0] <= since + 1
+        return concern.most(later, operator_id) if known and later else EVERYBODY
+
+    def wait(self, count: int, timeout: float, typing: int | None = None) -> int | None:
+        """The new count after a change, the same after `timeout` seconds or once somebody types (`typing`: how many
+        signs of that are known), `None` while nobody listens."""
+
+        def news() -> bool:
+            return self._count != count or not self._up or (typing is not None and self._typing != typing)
+
+        with self._changed:
+            self._changed.wait_for(news, timeout)
             return self._count if self._up else None
 
     def close(self) -> None:
@@ -69,12 +100,25 @@ class Bell:
             connection.execute(f"LISTEN {database.DESK}")
             self._set(up=True)
             while not self._closed:
-                for _ in connection.notifies(timeout=PROBE_SECONDS, stop_after=1):
-                    self._set(up=True)
-                connection.execute("SELECT 1")
+                heard: list[str] = []
+                for note in connection.notifies(timeout=PROBE_SECONDS, stop_after=1):
+                    heard.append(note.payload)
+                for payload in heard:
+                    if payload == typing_sign.DESK:
+                        self._types()
+                    else:
+                        self._set(up=True, of=concern.of(connection, payload))
+                if not heard:
+                    connection.execute("SELECT 1")
 
-    def _set(self, up: bool) -> None:
+    def _types(self) -> None:
+        with self._changed:
+            self._typing += 1
+            self._changed.notify_all()
+
+    def _set(self, up: bool, of: Concern = EVERYBODY) -> None:
         with self._changed:
             self._up = up
             self._count += 1
+            self._news.append((self._count, of))
             self._changed.notify_all()

@@ -18,8 +18,9 @@ from console.attached import Attached
 from console.context import console
 from console.i18n import gettext as _
 from console.transcripts import Entry, Transcript
-from helpline import carrying, conversations, database, desk, referrals, search, wrapping
+from helpline import carrying, conversations, database, desk, referrals, search, typing_sign, wrapping
 from helpline import notes as records
+from helpline import safety as rules
 from helpline import waiting as line
 from helpline.models import Case, Conversation, Operator
 
@@ -173,6 +174,7 @@ def reply(code: str) -> ResponseReturnValue:
             if upload and upload.kind not in carrying.files_possible(case.conversation.channel):
                 return _refused(no_files(case.conversation.channel), 422)
             desk.reply(session, console().keys, case, session.get_one(Operator, me().id), text, upload)
+            typing_sign.ended(case.conversation)
             referrals.name_all(session, case, me(), text, console().settings.demo)
     except desk.NotClaimable:
         return _refused(_("You do not hold this case any more."), 409)
@@ -194,6 +196,7 @@ def close(code: str) -> ResponseReturnValue:
         with database.transaction(console().make) as session:
             case = _visible(session, code)
             wrap_up, mine = endings.read(case), session.get_one(Operator, me().id)
+            silent = rules.forbids(session, case.conversation) is not None
             told = desk.close(session, console().keys, case, mine, wrap_up["outcome"], wrap_up)
             opted_out = case.conversation.opted_out_at is not None
     except wrapping.BadWrapUp as error:
@@ -206,6 +209,8 @@ def close(code: str) -> ResponseReturnValue:
         flash(_("Case %(code)s is closed. The person was not told, because they asked us not to write.", code=code))
     elif told:
         flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
+    elif silent:
+        flash(_("Case %(code)s is closed. The person was not told, because they have been silent for long.", code=code))
     else:
         flash(_("Case %(code)s is closed. The person was not told, because they wrote the cover word.", code=code))
     return redirect(url_for("queue.home"), 303)

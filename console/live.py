@@ -6,6 +6,8 @@ an operator about a case that is not theirs.
 
 from __future__ import annotations
 
+import math
+import random
 import time
 from collections.abc import Iterator
 
@@ -17,6 +19,7 @@ from werkzeug.wrappers import Response
 from console import session as sessions
 from console.accounts import me
 from console.bell import Bell
+from console.concern import Concern
 from console.context import console
 from helpline import availability, database
 from helpline.database import Sessions
@@ -38,25 +41,44 @@ STREAM_SECONDS = 300
 QUIET_SECONDS = 0.25
 """Changes within this become one event: a bot's answer is several rows."""
 
+NEARER_SECONDS = 0.15
+"""So much sooner hears who has the case."""
+
+SPREAD_SECONDS = 0.02
+"""Times open streams: over so long a change is told to pages that it does not concern closely, not all at once."""
+
+SELDOM_SECONDS = 10
+"""Words in somebody else's case change one time in a list of the queue: a page hears of them so often at most."""
+
 
 @blueprint.get("/live")
 def stream() -> Response:
-    """Events: `changed` for news, `again` when a new stream is due, `ended` when nobody is signed in."""
+    """Events: `changed` for news, `typing` when a person types, `again` when a new stream is due, `ended` when
+    nobody is signed in."""
     here, operator = console(), me()
     if not here.bell.listen():
         return Response("", 503, {"Retry-After": "5"})
     lifetime = min(STREAM_SECONDS, sessions.seconds_left())
-    events = _events(here.bell, here.make, operator.id, operator.fs_uniquifier, lifetime)
+    events = _counted(here.bell, _events(here.bell, here.make, operator.id, operator.fs_uniquifier, lifetime))
     return Response(events, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _counted(bell: Bell, events: Iterator[bytes]) -> Iterator[bytes]:
+    bell.opened(1)
+    try:
+        yield from events
+    finally:
+        bell.opened(-1)
 
 
 def _events(bell: Bell, make: Sessions, operator_id: int, uniquifier: str, lifetime: float) -> Iterator[bytes]:
     began = beat = time.monotonic()
     seen = began - SEEN_SECONDS
-    count = bell.count
+    count, typing = bell.count, bell.typing
+    due, told = math.inf, -math.inf
     yield b"retry: 1000\n\n" + _event("changed")  # whatever happened before this stream counts as news
     while (moment := time.monotonic()) - began < lifetime:
-        alive = _alive(make, operator_id, uniquifier, seen=moment - seen >= SEEN_SECONDS)
+        alive = _alive(bell, make, operator_id, uniquifier, seen=moment - seen >= SEEN_SECONDS)
         if not alive:
             # None: the database is away. Ending is honest: the page says so and tries again.
             if alive is False:
@@ -67,24 +89,38 @@ def _events(bell: Bell, make: Sessions, operator_id: int, uniquifier: str, lifet
         if moment - beat >= HEARTBEAT_SECONDS:
             beat = moment
             yield b": still here\n\n"
-        news = bell.wait(count, CHECK_SECONDS)
+        news = bell.wait(count, max(0.0, min(CHECK_SECONDS, due - time.monotonic())), typing)
         if news is None:
             return
+        if bell.typing != typing:
+            typing = bell.typing
+            yield _event("typing")
         if news != count:
-            time.sleep(QUIET_SECONDS)
-            count = bell.count
+            of = bell.concern(count, operator_id)
+            due, count = min(due, _when(of, operator_id, told, bell.streams)), news
+        if due <= time.monotonic():
+            due, told = math.inf, time.monotonic()
             yield _event("changed")
     yield _event("again")
 
 
-def _alive(make: Sessions, operator_id: int, uniquifier: str, seen: bool) -> bool | None:
+def _when(of: Concern, operator_id: int, told: float, streams: int) -> float:
+    """The moment at which a page that was `told` of a change then should be told of this one."""
+    now = time.monotonic() + QUIET_SECONDS
+    if operator_id in of.near:
+        return now - NEARER_SECONDS
+    now += random.random() * SPREAD_SECONDS * streams
+    return max(now, told + SELDOM_SECONDS * random.uniform(0.8, 1.2)) if of.quiet else now
+
+
+def _alive(bell: Bell, make: Sessions, operator_id: int, uniquifier: str, seen: bool) -> bool | None:
     """Whether the operator is signed in, `None` if that cannot be known now. `seen`: note that too."""
     try:
-        with database.transaction(make) as session:
-            alive = sessions.alive(session, operator_id, uniquifier)
-            if alive and seen:
+        alive = bell.roster.good(make, operator_id, uniquifier)
+        if alive and seen:
+            with database.transaction(make) as session:
                 availability.seen(session, operator_id)
-            return alive
+        return alive
     except SQLAlchemyError as error:
         log.warning("stream ended", error=where(error))
         return None

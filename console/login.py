@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
@@ -35,7 +36,8 @@ def _was_wrong(response: Response) -> bool:
 
 @blueprint.get("/login")
 def page() -> ResponseReturnValue:
-    if session.seconds_left() > 0:
+    # A cookie may be younger than its session's end: signed out elsewhere, or disabled.
+    if session.seconds_left() > 0 and current_user.is_authenticated:
         return redirect(url_for("queue.home"), 303)
     return render_template("login.html", next=_next())
 

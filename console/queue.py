@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -138,7 +138,7 @@ class Status:
     banner: Banner
     mentioned: int = 0
     requests: int = 0
-    hearing: Hearing = Hearing()
+    hearing: Hearing = field(default_factory=Hearing)
 
 
 def status_of(session: Session, operator_id: int) -> Status:

@@ -56,6 +56,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "profile.save": EVERYBODY,
     "profile.passphrase": EVERYBODY,
     "live.stream": EVERYBODY,
+    "typing_sign.person": EVERYBODY,
+    "typing_sign.operator": EVERYBODY,
     "board.page": SUPERVISORS,
     "board.rows": SUPERVISORS,
     "presence.lines": EVERYBODY,
@@ -86,6 +88,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "identity.ask": EVERYBODY,
     "identity.reveal": EVERYBODY,
     "audit.page": SUPERVISORS,
+    "replies.add": SUPERVISORS,
+    "replies.delete": SUPERVISORS,
+    "replies.one": SUPERVISORS,
+    "replies.page": SUPERVISORS,
+    "replies.save": SUPERVISORS,
 }
 
 PASSIVE = frozenset(
@@ -96,6 +103,7 @@ PASSIVE = frozenset(
         "files.show",
         "board.rows",
         "presence.lines",
+        "typing_sign.person",
         "wall.numbers",
         "live.stream",
         "notes.rows",

@@ -11,14 +11,11 @@ import time
 
 from flask import session
 from flask_security import login_user
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from console.accounts import ConsoleOperator
 from console.context import console
 from helpline import availability
 from helpline import database as databases
-from helpline.models import Operator
 
 IDLE_SECONDS = 15 * 60
 ABSOLUTE_SECONDS = 8 * 60 * 60
@@ -63,13 +60,3 @@ def touch() -> bool:
 def new_uniquifier() -> str:
     """Assigned to an operator, it ends all their sessions."""
     return secrets.token_hex(32)
-
-
-def alive(database: Session, operator_id: int, uniquifier: str) -> bool:
-    """Whether a session that began with `uniquifier` is still good: not signed out, not disabled."""
-    query = (
-        select(func.count())
-        .select_from(Operator)
-        .where(Operator.id == operator_id, Operator.fs_uniquifier == uniquifier, Operator.active)
-    )
-    return database.execute(query).scalar_one() == 1

@@ -185,6 +185,10 @@ def rename(team_id: int) -> ResponseReturnValue:
     return _named(team_id)
 
 
+def _team(work: Session, team_id: int) -> Team | None:
+    return work.get(Team, team_id) if team_id < 2**31 else None  # what the column can hold
+
+
 def _named(team_id: int | None) -> ResponseReturnValue:
     name = " ".join(request.form.get("name", "").replace("\0", "").split())
     if not 0 < len(name) <= TEAM_MAX:
@@ -193,7 +197,7 @@ def _named(team_id: int | None) -> ResponseReturnValue:
         taken = select(Team.id).where(func.lower(Team.name) == name.lower(), Team.id.is_distinct_from(team_id))
         if work.execute(taken).first():
             return page(_("There is a team with this name already."))
-        team = Team(name=name) if team_id is None else work.get(Team, team_id)
+        team = Team(name=name) if team_id is None else _team(work, team_id)
         if team is None:
             abort(404)
         team.name = name
@@ -208,7 +212,7 @@ def _named(team_id: int | None) -> ResponseReturnValue:
 def delete(team_id: int) -> ResponseReturnValue:
     """The team is gone; its members and its cases have none then."""
     with database.transaction(console().make) as work:
-        team = work.get(Team, team_id)
+        team = _team(work, team_id)
         if team is None:
             abort(404)
         work.delete(team)

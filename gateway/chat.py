@@ -19,7 +19,7 @@ from gateway import draft, transcript, visitor
 from gateway.draft import FORM, Draft, Refused
 from gateway.store import Away, store
 from gateway.transcript import Transcript
-from helpline import conversations, languages
+from helpline import conversations, languages, typing_sign
 from helpline.intake import MAX_TEXT
 from helpline.models import Conversation
 
@@ -77,6 +77,22 @@ def messages() -> Response:
     response = jsonify(seen.as_json() if seen else transcript.nothing(_language(None)))
     _begin(response, token)
     return response
+
+
+@blueprint.post("/typing")
+def types() -> Response:
+    """The person types: 204, whoever it is. Nothing of what they type comes along."""
+    _ours()
+    token, held = visitor.token(), store()
+
+    def work(session: Session) -> None:
+        found = conversations.find(session, held.keys, "web", token or "")
+        if found is not None and found.key_wrapped is not None:
+            typing_sign.person(session, found)
+
+    if token is not None:
+        held.run(work)
+    return Response("", 204)
 
 
 @blueprint.get("/files/<int:attachment_id>")

@@ -14,7 +14,7 @@ import locales
 from channels.contract import Choice
 from gateway.draft import WELCOME
 from gateway.store import Store
-from helpline import attachments, choices, conversations, cover, desk, filetypes, words
+from helpline import attachments, choices, conversations, cover, desk, filetypes, typing_sign, words
 from helpline.attachments import Content
 from helpline.conversations import Said
 from helpline.keys import Seal
@@ -65,7 +65,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Transcript:
-    """Messages and where the conversation stands. `typing`: a turn is due, an answer comes."""
+    """Messages and where the conversation stands. `typing`: a turn is due or an operator writes, an answer comes."""
 
     messages: tuple[Shown, ...]
     typing: bool
@@ -97,7 +97,8 @@ def read(session: Session, held: Store, token: str, after: int = 0) -> Transcrip
     reader = _Reader(session, conversation, conversations.seal_of(held.keys, conversation), said)
     return Transcript(
         messages=tuple(reader.shown(item) for item in said),
-        typing=conversation.turn_due_at is not None and conversation.holder == "bot",
+        typing=(conversation.turn_due_at is not None and conversation.holder == "bot")
+        or typing_sign.operator_types(session, conversation),
         holder="bot" if cover.is_on(conversation) else conversation.holder,  # no word of a queue under the cover
         language=conversation.language,
     )

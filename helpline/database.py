@@ -20,6 +20,8 @@ AWAY = (OperationalError, InterfaceError, InternalError, TimeoutError)
 
 TURNS, SENDS, FILES, DESK = "wayline_turns", "wayline_sends", "wayline_files", "wayline_desk"
 """NOTIFY channels: work for the worker's queues, and "something changed" for open consoles."""
+TYPING = "wayline_typing"
+"""An operator types; the payload is the conversation's id."""
 
 
 def url(settings: Settings) -> str:
@@ -57,6 +59,11 @@ def engine(settings: Settings, pool: int = 8) -> Engine:
 
 def sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
+
+
+SAID = "said "
+"""Begins a payload where words were said or arrived in a case and nothing else changed: consoles of who has it or has
+its page open hear of it at once, the others now and then."""
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def reply(
     )
     if upload is not None:
         attachments.add(session, keys, message, upload.kind, upload.content_type, upload.content)
-    database.notify(session, database.DESK, case.code)
+    database.notify(session, database.DESK, database.SAID + case.code)
     return message
 
 
@@ -229,8 +229,9 @@ def close(
 ) -> bool:  # fmt: skip
     """End the case: the person is told and asked how it was, and the bot goes on from where it stood.
 
-    `wrap_up`: the ending in codes, as `wrapping.check` made it. Returns whether they were told: under the cover they
-    hear nothing. Whoever chose to be anonymous was promised that the chat is erased when they are done: here it is.
+    `wrap_up`: the ending in codes, as `wrapping.check` made it. Returns whether they were told: nothing is said under
+    the cover and to who may not be written to (`safety.forbids`). Whoever chose to be anonymous was promised that the
+    chat is erased when they are done: here it is.
     """
     conversation = lock_held(session, case, operator)
     case.state, case.outcome, case.closed_at, case.wrap_up = "closed", outcome, func.now(), dict(wrap_up or {})
@@ -238,11 +239,12 @@ def close(
     reviewing.pick(session, case)
     session.flush()
     covered = cover.is_called(session, keys, conversation)
+    quiet = covered or safety.forbids(session, conversation) is not None  # who has long been gone is not told either
     if case.consent == "anonymous":
         erasure.begin(session, keys, conversation, current=0)  # what they wrote a moment ago is spared
         if covered:
             _cover_again(session, keys, conversation)
-        else:
+        elif not quiet:
             farewell = body("utter_operator_erased", alias=operator.alias)
             conversations.say(session, keys, conversation, farewell, author="system", case_id=case.id)
     else:
@@ -251,10 +253,10 @@ def close(
         ending = [body("utter_operator_closed", alias=operator.alias), body("utter_feedback")]
         if case.wrap_up.get("follow_up") == "agreed":
             ending.insert(0, body("utter_follow_up"))
-        for said in () if covered else ending:
+        for said in () if quiet else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
-    return not covered
+    return not quiet
 
 
 def _cover_again(session: Session, keys: Keyring, erased: Conversation) -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from helpline import audit, conversations, database
@@ -80,7 +80,8 @@ def ask_second_reader(session: Session, case: Case, operator: Operator, reader_i
 
 def read_along(session: Session, operator_id: int) -> list[Case]:
     """Open cases in which this operator is the second reader, most urgent first."""
-    query = select(Case).where(Case.second_reader_id == operator_id, Case.state.in_(("waiting", "claimed", "paused")))
+    still_open = or_(Case.state == "waiting", Case.state.in_(("claimed", "paused")))  # each has an index of its own
+    query = select(Case).where(Case.second_reader_id == operator_id, still_open)
     return list(session.execute(query.order_by(Case.priority, Case.opened_at)).scalars())
 
 

@@ -12,7 +12,7 @@ from channels.contract import StatusReport
 from channels.twilio_errors import TEMPLATE_AT_FAULT
 from helpline import conversations, copies, database, templates, window
 from helpline.keys import Keyring
-from helpline.models import Conversation, EarlyReport, Message, Part, Tombstone
+from helpline.models import Case, Conversation, EarlyReport, Message, Part, Tombstone
 
 RANK = {
     "queued": 0,
@@ -150,4 +150,5 @@ def conclude(session: Session, message: Message) -> None:
 def settle(session: Session, message: Message, state: str) -> None:
     message.state, message.settled_at = state, func.now()
     session.flush()
-    database.notify(session, database.DESK)
+    case = session.get(Case, message.case_id) if message.case_id is not None else None
+    database.notify(session, database.DESK, database.SAID + (case.code if case else ""))

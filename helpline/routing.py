@@ -66,7 +66,7 @@ def attach(session: Session, conversation: Conversation, message: Message) -> Ca
         attachments.want(session, conversation)
     if case is not None:
         message.case_id = case.id
-        database.notify(session, database.DESK, case.code)
+        database.notify(session, database.DESK, database.SAID + case.code)
     return case
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from helpline import audit, availability, conversations, database
+from helpline import audit, availability, carrying, conversations, database
 from helpline.desk_models import Override
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, OperatorRole, Role
@@ -38,7 +38,8 @@ def phone_is_watched(conversation: Conversation) -> bool:
 def forbids(session: Session, conversation: Conversation) -> str | None:
     """The rule that forbids to write to this person now, from `RULES`; `None` if they may be written to.
 
-    An answer on the web page lies there until they look, so only the first rule holds for it.
+    An answer on the web page lies there until they look, and one on WhatsApp after its 24 hours is kept until they
+    write, so only the first rule holds for them.
     """
     agreed = conversation.contact_safety or {}
     now = session.execute(select(func.clock_timestamp())).scalar_one()
@@ -46,6 +47,8 @@ def forbids(session: Session, conversation: Conversation) -> str | None:
     if agreed.get("watched") and silence > SILENT_WATCHED:
         return "watched"
     if conversation.channel == "web" or silence <= (SILENT if _answered(session, conversation) else UNANSWERED):
+        return None
+    if carrying.waits(session, conversation):
         return None
     if not agreed.get("contact_first"):
         return "silent"

@@ -33,6 +33,7 @@ from helpline import (
     providers,
     routing,
     turns,
+    typing_sign,
 )
 from helpline.database import transaction
 from helpline.keys import Keyring, keyring
@@ -80,6 +81,7 @@ class Worker:
         self.chores = housekeeping.Housekeeping(self.in_transaction, keys, channels)
         self.stopping = asyncio.Event()
         self._leases = itertools.count(1)
+        self._courtesy: asyncio.Task[None] | None = None  # asyncio keeps no task alive by itself
 
     async def run(self) -> None:
         """Work until `stop`; what is under way is finished first."""
@@ -239,6 +241,14 @@ class Worker:
                 await channel.typing(asked.address)
             await asyncio.sleep(4)
 
+    async def _operator_types(self, conversation_id: int) -> None:
+        """Show once that an operator writes, where the channel can."""
+        with contextlib.suppress(Exception):  # a courtesy, whatever happens to it
+            found = await self.in_transaction(typing_sign.where, self.keys, conversation_id)
+            channel = self.channels.get(found[0]) if found else None
+            if found and isinstance(channel, Types):
+                await channel.typing(found[1])
+
     async def _lease(self) -> tuple[delivery.Leased, str] | None:
         owner = self._lease_name()
         leased: delivery.Leased | None = await self.in_transaction(delivery.lease, owner)
@@ -340,6 +350,7 @@ class Worker:
                     await connection.execute(f"LISTEN {database.TURNS}")
                     await connection.execute(f"LISTEN {database.SENDS}")
                     await connection.execute(f"LISTEN {database.FILES}")
+                    await connection.execute(f"LISTEN {database.TYPING}")
                     due = {
                         database.TURNS: self.turns_due,
                         database.SENDS: self.sends_due,
@@ -347,7 +358,10 @@ class Worker:
                     }
                     while not self.stopping.is_set():
                         async for note in connection.notifies(timeout=2):
-                            due[note.channel].set()
+                            if note.channel == database.TYPING:
+                                self._courtesy = asyncio.create_task(self._operator_types(int(note.payload)))
+                            else:
+                                due[note.channel].set()
             except psycopg.Error as error:
                 log.warning("listen lost", error=error)
                 await asyncio.sleep(DATABASE_AWAY)

@@ -22,8 +22,8 @@
   // Whoever knows the dos and don'ts folds them away once, not in every case.
   const folded = () => {
     const conduct = byId("conduct");
-    conduct.open = localStorage.getItem("wayline-conduct") !== "folded";
-    conduct.addEventListener("toggle", () => localStorage.setItem("wayline-conduct", conduct.open ? "open" : "folded"));
+    conduct.open = localStorage.getItem("wayline-conduct") !== "0";
+    conduct.addEventListener("toggle", () => localStorage.setItem("wayline-conduct", conduct.open ? "1" : "0"));
   };
   folded();
   document.addEventListener("wayline:returned", () => {

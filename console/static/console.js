@@ -41,13 +41,22 @@
     taking = true;
   });
 
-  // ---- Shortcuts: single letters, never while typing, and off for whoever switched them off (WCAG 2.1.4).
-  const on = byId("keys-on");
-  on.checked = localStorage.getItem("wayline-keys") !== "off";
-  on.addEventListener("change", () => localStorage.setItem("wayline-keys", on.checked ? "on" : "off"));
+  // ---- Shortcuts: single letters, never while typing, and all off for whoever switched them off (WCAG 2.1.4).
+  const single = () => localStorage.getItem("wayline-keys") !== "0";
+  const drawKeys = () => document.querySelectorAll("[data-keys]").forEach((box) => (box.checked = single()));
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-keys]")) return;
+    localStorage.setItem("wayline-keys", event.target.checked ? "1" : "0");
+    drawKeys();
+  });
+  drawKeys();
   const go = (path) => () => location.assign(path);
   const press = (id) => () => byId(id) && byId(id).click();
+  const to = (path) => () => document.querySelector(`.bar a[href="${path}"]`) && location.assign(path); // not for every role
+  const second = { q: go("/"), c: go("/cases"), s: go("/search"), a: to("/audit"), b: to("/board"), m: go("/me") };
+  let first = 0; // when "g" was pressed
   const keys = {
+    g: () => (first = Date.now()),
     n: () => (byId("next") ? byId("next").click() : go("/next")()), // in the queue it takes, elsewhere it shows
     q: go("/"),
     c: () => (byId("claim") || document.querySelector(".case.waiting button"))?.click(),
@@ -64,8 +73,9 @@
     if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     // By the key's place where the layout has other letters there: Ukrainian and Arabic keyboards have no "n".
     const latin = /^[a-z?]$/i.test(event.key) ? event.key : event.key === "؟" ? "?" : event.code.replace(/^Key/, "");
-    if (!on.checked && latin !== "?") return;
-    const action = keys[latin.toLowerCase()];
+    if (!single()) return;
+    const action = (Date.now() - first < 2000 ? second : keys)[latin.toLowerCase()];
+    first = 0;
     if (action) {
       event.preventDefault();
       action();

@@ -17,6 +17,7 @@
     if (place.textContent !== words) place.textContent = words;
   };
   const ask = () => htmx.trigger(document.body, "desk");
+  const types = () => htmx.trigger(document.body, "typing");
   const set = (state) => {
     if (state === "on") {
       clearInterval(polling);
@@ -47,6 +48,10 @@
       ask();
       announce("changed");
     });
+    stream.addEventListener("typing", () => {
+      types();
+      announce("typing");
+    });
     stream.addEventListener("again", open);
     stream.addEventListener("ended", () => {
       announce("ended");
@@ -66,6 +71,7 @@
   others.onmessage = ({ data }) => {
     if (data === "which" && stream) announce(works() ? "on" : "lost");
     else if (data === "changed") ask();
+    else if (data === "typing") types();
     else if (data === "ended") ended();
     else if (data !== "which") set(data);
   };

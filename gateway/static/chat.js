@@ -6,11 +6,13 @@
   const EAGER = 15000; // how long after the last news an answer is likely
   const PATIENCE = 10000; // a request that takes longer has failed
   const RETRY = [1000, 2000, 4000, 8000, 15000];
+  const TYPES = 4000; // how often an operator is told that somebody types
   const OVERLAP = 5; // messages asked for again, in case two were stored in another order than numbered
 
   const outbox = []; // what the server does not surely have yet, oldest first
   let page, eagerUntil = 0, failures = 0, gone = false, closed = false, retryAt = 0;
   let working = false, again = false, timer = 0, looking = null, typing = false;
+  let holder = "", typed = 0;
 
   const el = (id) => document.getElementById(id);
 
@@ -99,7 +101,7 @@
     const groups = [...page.list.querySelectorAll(".choices")];
     const last = groups.pop();
     groups.forEach((group) => group.remove());
-    const busy = typing || outbox.some((entry) => !entry.refused);
+    const busy = (typing && holder !== "operator") || outbox.some((entry) => !entry.refused);
     if (last) last.querySelectorAll("button").forEach((button) => button.setAttribute("aria-disabled", busy));
   }
 
@@ -150,6 +152,7 @@
     const follow = nearEnd();
     const made = news.messages.map(place).filter(Boolean);
     typing = news.typing;
+    holder = news.holder;
     page.typing.hidden = !typing;
     settleChoices();
     say(page.holder, news.holder === "waiting" || news.holder === "operator" ? page.strings[news.holder] : "");
@@ -315,6 +318,7 @@
     if (!words) return page.text.focus();
     if ([...words].length > page.strings.longest) return say(page.notice, page.strings.long);
     page.text.value = "";
+    typed = 0;
     fit();
     put(words, null);
     return page.text.focus();
@@ -369,7 +373,18 @@
     submit();
   });
 
-  document.addEventListener("input", (event) => { if (event.target === page.text) fit(); });
+  // Only that something is typed, never what, and only to a person: a machine does not wait.
+  function tellTyping() {
+    if (holder !== "operator" || !page.text.value.trim() || Date.now() - typed < TYPES) return;
+    typed = Date.now();
+    post("/chat/typing", {}).catch(() => null);
+  }
+
+  document.addEventListener("input", (event) => {
+    if (event.target !== page.text) return;
+    fit();
+    tellTyping();
+  });
 
   function wake() {
     if (document.hidden) return;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import secrets
 import time
@@ -9,6 +11,8 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from console import create_app, session
@@ -118,6 +122,87 @@ def test_signing_out_and_disabling_end_every_copy_of_the_session(
     with transaction(make) as work:
         work.get_one(Operator, cast["olha"].id).active = False
     assert other.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("how", ["signed out elsewhere", "disabled"])
+def test_whose_session_was_ended_elsewhere_comes_to_the_sign_in_page(
+    how: str, app: Flask, sign_in: SignIn, make: Sessions, cast: dict[str, Operator]
+) -> None:
+    browser = sign_in("sam")
+    if how == "disabled":
+        with transaction(make) as work:
+            work.get_one(Operator, cast["sam"].id).active = False
+    else:
+        copy = app.test_client()
+        copy.set_cookie("wayline_console", browser.cookie())
+        assert copy.post("/logout", data={"csrf_token": browser.token}).status_code == 303
+    sent = browser.get("/")
+    assert (sent.status_code, sent.location) == (303, "/login")
+    assert browser.get("/login").status_code == 200, "not back to the queue, for ever"
+
+
+def test_who_is_signed_in_is_not_asked_again(sign_in: SignIn) -> None:
+    answer = sign_in("sam").get("/login")
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+@pytest.mark.parametrize(
+    ("target", "there"), [("refused", None), ("note-refused", None), ("status", "#cue"), ("", "#cue")]
+)
+def test_a_page_that_is_too_old_says_so_where_refusals_stand(
+    target: str, there: str | None, sign_in: SignIn, field: Field
+) -> None:
+    browser, code = sign_in("sam"), field.case("hello")
+    live = {"HX-Request": "true"} | ({"HX-Target": target} if target else {})
+    browser.token = "of another session"
+    for path in (f"/cases/{code}/reply", f"/cases/{code}/notes", "/availability"):
+        answer = browser.post(path, {"text": "my draft"}, headers=live)
+        assert answer.status_code == 400
+        assert answer.text.strip() == "This page is too old: reload it. Your draft stays until you do."
+        assert answer.headers.get("HX-Retarget") == there
+        assert answer.headers["HX-Reswap"] == "innerHTML"
+    assert "<html" in browser.post("/availability").text, "a whole page for whoever has no script"
+
+
+def test_htmx_shows_what_a_refusal_of_an_old_page_says(sign_in: SignIn) -> None:
+    page = html.unescape(sign_in("sam").get("/").text)
+    rules = json.loads(re.findall(r"name=\"htmx-config\" content='([^']+)'", page)[0])["responseHandling"]
+    first = next(rule for rule in rules if re.fullmatch(rule["code"], "400"))
+    assert first["swap"]
+    assert 'id="cue"' in page
+
+
+OLD = """() => {
+  document.body.setAttribute("hx-headers", '{"X-CSRFToken": "old"}');
+  for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = "old";
+  document.querySelector(%s).click();
+}"""
+"""The token of another session, in the moment before something is pressed: news would bring a new one."""
+
+
+def test_in_the_browser_an_old_page_keeps_the_draft_and_the_switch(
+    chromium: Chromium, address: str, make: Sessions, cast: dict[str, Operator], field: Field
+) -> None:
+    code = field.case("hello")
+    with transaction(make) as work:
+        token = operators.invite(work, work.get_one(Operator, cast["sam"].id))
+    page = chromium.new_page()
+    page.goto(f"{address}/once/{token}")
+    page.get_by_role("button", name="Sign in").click()
+    page.route("**/desk?*", lambda route: route.abort())  # news would draw the switch anew, with a good token
+    page.goto(f"{address}/cases/{code}")
+    page.locator("#claim").click()
+    expect(page.locator("#text")).to_be_enabled()
+    expect(page.locator("#live")).to_have_text("Live")  # the scripts are there
+    page.locator("#text").fill("my draft")
+    why = "This page is too old: reload it. Your draft stays until you do."
+    page.evaluate(OLD % "'#reply .main'")
+    expect(page.locator("#refused")).to_have_text(why)
+    expect(page.locator("#text")).to_have_value("my draft")
+    page.evaluate(OLD % "'#status [role=switch]'")
+    expect(page.locator("#cue")).to_have_text(why)
+    expect(page.locator("#status [role=switch]")).to_be_visible()
+    page.context.close()
 
 
 def test_whoever_holds_cases_is_asked_before_signing_out(sign_in: SignIn, field: Field) -> None:

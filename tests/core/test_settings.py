@@ -99,12 +99,23 @@ def test_other_programs_variables_are_none_of_ours() -> None:
     load({**DEMO, "PATH": "/bin", "TELEGRAM_TOKEN": "x"})
 
 
+VALUES = {
+    "WAYLINE_DATABASE_URL": "postgresql://u:p@h/d",
+    "WAYLINE_MASTER_KEYS": KEY,
+    "WAYLINE_SMTP_URL": "smtp+tls://u:p@mail.example.org:587",
+}
+NEEDED = {
+    "WAYLINE_TELEGRAM_TOKEN": {"WAYLINE_TELEGRAM_SECRET": "s"},
+    "WAYLINE_ONCALL_EMAIL": {"WAYLINE_SMTP_URL": "smtp://mail.example.org:25"},
+}
+
+
 @pytest.mark.parametrize(("name", "field"), [(one.name, one.field) for one in DECLARED if one.secret])
 def test_a_secret_may_stand_in_a_file(name: str, field: str, tmp_path: Path) -> None:
-    value = {"WAYLINE_DATABASE_URL": "postgresql://u:p@h/d", "WAYLINE_MASTER_KEYS": KEY}.get(name, "secret-value")
+    value = VALUES.get(name, "secret-value")
     file = tmp_path / "secret"
     file.write_text(value + "\n")
-    extra = {"WAYLINE_TELEGRAM_SECRET": "s"} if name == "WAYLINE_TELEGRAM_TOKEN" else {}
+    extra = NEEDED.get(name, {})
     made = load({**DEMO, **extra, name + "_FILE": str(file)})
     assert getattr(made, field) == ((value,) if field == "master_keys" else value)
 

@@ -1,0 +1,86 @@
+"""The typing sign on the page of a case, in both directions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import func
+
+from helpline import typing_sign
+from helpline.database import Sessions, transaction
+from tests.console.conftest import CHROMIUM, Field, SignIn
+
+
+def types(make: Sessions, field: Field, code: str) -> None:
+    with transaction(make) as session:
+        typing_sign.person(session, field.find(session, code).conversation)
+
+
+def operator_typed(make: Sessions, field: Field, code: str) -> bool:
+    with make() as session:
+        return field.find(session, code).conversation.operator_typing_at is not None
+
+
+def test_that_the_person_types_is_said_while_somebody_has_the_case(
+    sign_in: SignIn, field: Field, make: Sessions
+) -> None:
+    code, sam = field.case("hello"), sign_in("sam")
+    types(make, field, code)
+    assert sam.get(f"/cases/{code}/typing").text == ""  # nobody waits for it
+    sam.post(f"/cases/{code}/claim")
+    assert sam.get(f"/cases/{code}/typing").text == "The person is typing…"
+    with transaction(make) as session:
+        field.find(session, code).conversation.typing_at = func.now() - timedelta(seconds=9)
+    assert sam.get(f"/cases/{code}/typing").text == ""
+
+
+def test_only_who_has_the_case_is_shown_and_only_until_the_answer(
+    sign_in: SignIn, field: Field, make: Sessions
+) -> None:
+    code, sam, ines = field.case("hello"), sign_in("sam"), sign_in("ines")
+    sam.post(f"/cases/{code}/typing")
+    assert not operator_typed(make, field, code)  # waits
+    sam.post(f"/cases/{code}/claim")
+    ines.post(f"/cases/{code}/typing")
+    assert not operator_typed(make, field, code)
+    assert sam.post(f"/cases/{code}/typing").status_code == 204
+    assert operator_typed(make, field, code)
+    sam.post(f"/cases/{code}/reply", {"text": "Hello."})
+    assert not operator_typed(make, field, code)
+
+
+def test_a_case_that_one_may_not_see_answers_like_one_that_does_not_exist(sign_in: SignIn, field: Field) -> None:
+    code, olha = field.case("x", reason="complaint"), sign_in("olha")
+    for one in (code, "nothere"):
+        assert olha.get(f"/cases/{one}/typing").status_code == 404
+        assert olha.post(f"/cases/{one}/typing").status_code == 404
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+def test_the_sign_comes_by_itself_and_goes_with_their_words(
+    desktop: Page, field: Field, make: Sessions, address: str
+) -> None:
+    code = field.case("hello")
+    desktop.goto(f"{address}/cases/{code}")
+    desktop.keyboard.press("c")
+    expect(desktop.locator("#text")).to_be_enabled()
+    expect(desktop.locator("#live")).to_have_text("Live")
+    asked: list[str] = []
+    desktop.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
+    types(make, field, code)
+    expect(desktop.locator("#typing")).to_have_text("The person is typing…", timeout=5000)
+    assert not any(one.startswith("news") for one in asked)  # a sign makes nobody draw anything else
+    with transaction(make) as session:
+        conversation = field.find(session, code).conversation
+        field.write(session, conversation, {"text": "it is me"})
+        conversation.last_inbound_at = func.now()
+        session.execute(func.pg_notify("wayline_desk", code).select())
+    expect(desktop.locator("#messages")).to_contain_text("it is me", timeout=5000)
+    expect(desktop.locator("#typing")).to_be_empty()
+    with desktop.expect_request(lambda request: request.method == "POST" and request.url.endswith("/typing")) as told:
+        desktop.locator("#text").press_sequentially("How are you?")
+    assert told.value.post_data is None  # nothing of what is typed
+    desktop.wait_for_timeout(300)
+    assert operator_typed(make, field, code)
