@@ -37,7 +37,10 @@ def begin(operator: ConsoleOperator) -> None:
 
 
 def end() -> None:
-    session.clear()
+    """Nobody is signed in any more. The token of a page for signing in stays: it may be open in another tab, and a
+    page that still asks for news must not spoil it."""
+    for name in [name for name in session if name != "csrf_token"]:
+        session.pop(name)
 
 
 def seconds_left() -> float:

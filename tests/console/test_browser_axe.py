@@ -30,8 +30,9 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on th
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']}).then(found => found.violations.flatMap(
-  one => one.nodes.map(node => `${one.id}: ${node.target.join(' ')} ${(node.failureSummary || '').slice(0, 300)}`)))"""
+RUN = """rules => axe.run(document, {runOnly: rules, resultTypes: ['violations'], preload: false}).then(
+  found => found.violations.flatMap(one => one.nodes.map(
+    node => `${one.id}: ${node.target.join(' ')} ${(node.failureSummary || '').slice(0, 300)}`)))"""
 KEPT = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.title, location.href, document.cookie])"
 
 OPERATOR = {
@@ -47,6 +48,7 @@ CASES = (
     "waiting danger", "waiting child", "waiting normal", "held", "a colleague's", "paused", "with the bot", "covered",
     "asked us not to write", "shut by a rule", "asked for leave", "closed",
 )  # fmt: skip
+WITH_WINDOWS = ("held", "asked for leave", "shut by a rule", "/team", "/rules", "/board", "reply", "complaint")
 SUPERVISED = ("held", "complaint", "asked for leave")
 FORBIDDEN_TO_SAM = SUPERVISOR.keys() - OPERATOR.keys()
 DOOR = {"login.page": "/login", "login.invitation": "/once/used", "wall.screen": "/wall/screen"}
@@ -125,18 +127,17 @@ def objections(page: Page, *only: str) -> list[str]:
 
 
 def looked_at(page: Page, narrow: bool) -> list[str]:
-    """What axe objects to on this page as it is now, in light and dark, wide and narrow."""
-    found: list[str] = []
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    found += [f"light {one}" for one in objections(page)]
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    found += [f"dark {one}" for one in objections(page, "color-contrast", "link-in-text-block")]
+    """What axe objects to on this page as it is now: wide in light, with the colours of dark; or narrow and dark."""
     if narrow:
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         page.set_viewport_size({"width": 360, "height": 740})
-        found += [f"narrow dark {one}" for one in objections(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > 360:
-            found.append("narrow: wider than the screen")
-        page.set_viewport_size({"width": 1280, "height": 800})
+        found = [f"narrow, dark: {one}" for one in objections(page)]
+        wide = page.evaluate("document.documentElement.scrollWidth") > 360
+        return [*found, "narrow: wider than the screen"] if wide else found
+    found = [f"light: {one}" for one in objections(page)]
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    found += [f"dark: {one}" for one in objections(page, "color-contrast")]
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found
 
 
@@ -148,7 +149,7 @@ def windows(page: Page) -> Iterator[str]:
             continue
         name = opener.get_attribute("data-open")
         opener.click()
-        page.wait_for_load_state("networkidle") if False else page.wait_for_timeout(250)
+        page.wait_for_timeout(200)  # what it loads
         yield f"window {name}"
         page.evaluate("name => document.getElementById(name).close()", name)
     if page.locator("#canned-open").count() and page.locator("#canned-open").is_enabled():
@@ -169,8 +170,8 @@ def visited(site: Site, username: str, path: str, language: str) -> list[str]:
     page.goto(site.address + site.world.paths.get(path, path))
     page.locator("#live.on").wait_for()
     page.wait_for_timeout(150)  # what it loads by itself
-    found = looked_at(page, narrow=True)
-    for window in windows(page):
+    found = looked_at(page, narrow=language == "ar")
+    for window in windows(page) if path in WITH_WINDOWS else ():
         found += [f"{window}: {one}" for one in looked_at(page, narrow=language == "ar")]
     kept = page.evaluate(KEPT)
     found += [f"kept: {one}" for one in (WORDS, NAME, "+4850000", "Law Desk") if one in kept]
@@ -198,7 +199,7 @@ def test_a_window_of_every_page(dialog: str, site: Site) -> None:
     page.goto(site.address + "/cases")
     page.locator("#live.on").wait_for()
     page.evaluate("name => document.getElementById(name).showModal()", dialog)
-    assert looked_at(page, narrow=True) + site.troubles == []
+    assert looked_at(page, narrow=False) + looked_at(page, narrow=True) + site.troubles == []
     page.close()
 
 
@@ -225,8 +226,8 @@ def test_a_page_outside_of_the_desk(path: str, language: str, site: Site) -> Non
         page.wait_for_timeout(300)
     else:
         page.goto(site.address + path.replace("/once/new", f"/once/{token}"))
-    expected = [one for one in site.troubles if "404" not in one and "410" not in one]
-    assert looked_at(page, narrow=True) + expected == []
+    unexpected = [one for one in site.troubles if not any(known in one for known in ("404", "409", "410"))]
+    assert looked_at(page, narrow=language == "ar") + unexpected == []
     context.close()
 
 

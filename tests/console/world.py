@@ -14,8 +14,8 @@ from helpline.keys import Keyring
 from helpline.models import Case, Operator, Screening, Team
 from tests.console.conftest import Field, picture
 
-WORDS, PHONE = "Quokkaberry", "+48600700800"
-"""What a person wrote and how they are reached: neither may be found where a browser keeps things."""
+WORDS = "Quokkaberry"
+"""What the persons wrote: it may not be found where a browser keeps things."""
 NAME = "wombatname"
 """Sam's login name."""
 
