@@ -46,8 +46,12 @@ def load(session: Session, operator: Operator) -> Hearing:
 
 
 def _mark(case: Case) -> str:
-    """The same until the case is called again. A new case is shown a moment before its first call: that is one."""
-    return f"{'' if case.priority else '!'}{case.code}.{max(1, case.announced)}"
+    """The same until the case is called again, also from the beginning: when it became more urgent, or came back.
+
+    A new case is shown a moment before its first call: that is one.
+    """
+    came_back = int(case.claimed_at.timestamp()) if case.claimed_at else 0
+    return f"{'' if case.priority else '!'}{case.code}.{max(1, case.announced)}.{case.priority}.{came_back}"
 
 
 def _mine(session: Session, operator: Operator) -> tuple[str, ...]:

@@ -78,7 +78,8 @@
   draw();
 
   // ---- Which calls are new. Pages of one browser share what was called out, as numbers that say nothing.
-  const KEY = "wayline-called";
+  // A mark that is gone is kept for a while: a page that is late knows less than the one before it.
+  const KEY = "wayline-called", MEMORY = 120;
   const number = (mark) => {
     let sum = 2166136261;
     for (const char of mark) sum = Math.imul(sum ^ char.charCodeAt(0), 16777619) >>> 0;
@@ -88,10 +89,12 @@
   // Under the eyes of who works in it, a case needs no sound.
   const inSight = (mark) => document.hasFocus() && document.querySelector("[data-case]")?.dataset.case === mark.split(".")[0];
   const fresh = () => {
-    const kept = localStorage.getItem(KEY), before = new Set((kept ?? "").split(" "));
+    const kept = localStorage.getItem(KEY), now = Math.floor(Date.now() / 1000);
+    const before = new Map((kept ?? "").split(" ").filter(Boolean).map((one) => one.split(":")));
     const calls = marks("calls"), mine = marks("mine");
-    const now = [...calls, ...mine].map(number).join(" ");
-    if (kept !== now) localStorage.setItem(KEY, now);
+    const after = new Map([...before].filter(([, at]) => now - at < MEMORY));
+    for (const mark of [...calls, ...mine]) after.set(number(mark), now);
+    localStorage.setItem(KEY, [...after].map((one) => one.join(":")).join(" "));
     if (kept === null) return {}; // the first page of this browser: what is there was there
     const called = calls.filter((mark) => !before.has(number(mark)));
     return {

@@ -17,7 +17,7 @@ from console import session as sessions
 from helpline import database, directory_file, operators, words
 from helpline import desk as desk_module
 from helpline.database import Sessions, transaction
-from helpline.models import Case, Operator
+from helpline.models import Case, Conversation, Operator
 from helpline.settings import Settings
 from tests.browser.test_scene import SOON, browser, shot, stack  # noqa: F401  # fixtures among them
 
@@ -53,7 +53,7 @@ class Scene:
         page.get_by_role("button", name="Sign in").click()
         expect(page.locator("#live")).to_have_text("Live", timeout=SOON)
 
-    def person(self, language: str = "en", priority: str = "normal", **wanted: str) -> Page:
+    def person(self, language: str = "en", consent: str = "shared") -> Page:
         """Somebody on the web chat whose case waits."""
         page = self.page(viewport={"width": 390, "height": 844}, device_scale_factor=2)
         page.goto(f"{self.settings.origin}/chat?lang={language}")
@@ -61,11 +61,12 @@ class Scene:
         answers = page.locator("#messages > *")
         expect(answers.nth(2)).to_be_visible(timeout=SOON)
         with transaction(self.make) as session:
-            newest = session.query(desk_module.Conversation).order_by(desk_module.Conversation.id.desc()).first()
+            newest = session.query(Conversation).order_by(Conversation.id.desc()).first()
             assert newest is not None
             newest.country = "PL"
-            usual = {"reason": "asked", "topic": "ask_job_offer", "consent": "shared"}
-            self.code = desk_module.open_case(session, newest, priority=priority, **{**usual, **wanted}).code
+            self.code = desk_module.open_case(
+                session, newest, priority="normal", reason="asked", topic="ask_job_offer", consent=consent
+            ).code
         return page
 
     def says(self, page: Page, text: str) -> None:
@@ -225,7 +226,7 @@ def test_a_service_is_sent_and_a_referral_recorded_with_consent(scene: Scene) ->
     sam.get_by_label("Kind of help").select_option("legal")
     expect(sam.locator("#services .service")).to_have_count(1, timeout=SOON)
     shot(sam, "desk-service")
-    sam.get_by_role("button", name="Write Law Desk (fictional) into the reply").click()
+    sam.locator("#services .service .main").click()
     expect(sam.locator("#text")).to_be_focused(timeout=SOON)
     sam.keyboard.press("Control+Enter")
     expect(phone.get_by_text("Law Desk (fictional)").first).to_be_visible(timeout=SOON)
@@ -254,6 +255,8 @@ def test_who_listens_in_is_seen(scene: Scene) -> None:
     expect(sam.locator(".readers")).to_contain_text("reads along", timeout=SOON)
     expect(sam.locator(".readers")).to_contain_text("Ines")
     sam.goto(f"{scene.address}/wall")
+    sam.get_by_role("button", name="Show the wall in this browser").click()
+    expect(sam.get_by_role("button", name="Show the wall in this browser")).to_have_count(0, timeout=SOON)
     shot(sam, "desk-wall")
 
 
@@ -285,9 +288,10 @@ def test_who_is_called_by_a_note_sees_it_and_may_read(scene: Scene) -> None:
     sam.locator("#notes summary").click()
     sam.locator("#note-text").press_sequentially("What would you say? @")
     sam.get_by_role("combobox", name="Call a colleague").press_sequentially("olha")
+    expect(sam.locator("#call-list [aria-selected=true]")).to_contain_text("Olha", timeout=SOON)
     sam.keyboard.press("Enter")
     sam.get_by_role("button", name="Keep the note").click()
-    expect(sam.locator("#note-rows")).to_contain_text("@olha", timeout=SOON)
+    expect(sam.locator(".noted")).to_contain_text("@olha", timeout=SOON)
     expect(olha.get_by_text("1 note calls you")).to_be_visible(timeout=SOON)
     expect(olha.locator("#calls")).to_contain_text("A note calls you", timeout=SOON)
     olha.locator("#calls").get_by_role("link").first.click()

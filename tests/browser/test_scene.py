@@ -71,7 +71,9 @@ def stack(settings: Settings, keys: Keyring, rasa: Rasa) -> Iterator[Settings]:
     with ExitStack() as open_:
         open_.enter_context(worker(running, engines[0], keys))
         open_.enter_context(serving(gateway.create_app(running, engines[1]), running.http[1]))
-        open_.enter_context(serving(console.create_app(running, engines[2]), running.console[1]))
+        desk = console.create_app(running, engines[2])
+        open_.callback(desk.extensions["wayline"].bell.close)
+        open_.enter_context(serving(desk, running.console[1]))
         yield running
     for engine in engines:
         engine.dispose()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from console import create_app, roles
@@ -93,8 +93,12 @@ class Site:
             page.close()
         return self.watch(self.contexts[username, language].new_page())
 
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
     def watch(self, page: Page) -> Page:
-        page.on("console", lambda said: said.type in ("error", "warning") and self.troubles.append(said.text))
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         return page
 

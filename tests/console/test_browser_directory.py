@@ -32,7 +32,7 @@ def test_a_service_goes_into_the_reply_behind_the_draft_and_on_to_a_referral(des
     expect(page.locator("#services .service")).to_have_count(4)
     page.get_by_label("Kind of help").select_option("legal")
     expect(page.locator("#services .service")).to_have_count(1)
-    page.get_by_role("button", name="Write Law Desk (fictional) into the reply").click()
+    page.get_by_role("button", name="Write it into the reply Law Desk (fictional)").click()
     expect(page.locator("#services")).to_be_hidden()
     expect(text).to_be_focused()
     written = text.input_value()

@@ -190,3 +190,19 @@ def test_the_sheet_lists_every_key_that_exists(sam: Page) -> None:
     sam.keyboard.press("?")
     listed = sam.locator("#keys kbd").all_text_contents()
     assert {"n", "q", "c", "r", "e", "h", "p", "b", "g", "s", "m", "/", "@", "?", "Esc", "Ctrl", "Enter"} <= set(listed)
+
+
+def test_a_page_that_is_late_makes_no_call_sound_twice(sam: Page, field: Field) -> None:
+    switch(sam, "Sound")
+    code = field.case("hello")
+    expect(sam.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    heard(sam, "sine", 4)
+    again = """calls => {
+      document.getElementById('count').dataset.calls = calls;
+      document.dispatchEvent(new Event('htmx:afterSwap'));
+    }"""
+    calls = sam.locator("#count").get_attribute("data-calls")
+    for state in ("", calls):  # an answer from before the case came, then the one with it
+        sam.evaluate(again, state)
+        sam.wait_for_timeout(300)
+    assert tones(sam).count("sine") == 4

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func
 
 from console import hearing
+from helpline import desk
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
 from tests.console.conftest import Browser, Field, SignIn
@@ -17,7 +18,11 @@ Cast = dict[str, Operator]
 
 
 def bar(browser: Browser) -> dict[str, list[str]]:
-    """The marks in the bar."""
+    """The marks in the bar: code and number."""
+    return {name: [".".join(mark.split(".")[:2]) for mark in found] for name, found in marks(browser).items()}
+
+
+def marks(browser: Browser) -> dict[str, list[str]]:
     text = browser.get("/desk").text
     return {name: re.findall(rf'data-{name}="([^"]*)"', text)[0].split() for name in ("calls", "mine")}
 
@@ -31,6 +36,21 @@ def test_every_call_has_a_mark_of_its_own_and_danger_another(sign_in: SignIn, fi
             field.find(session, code).announced = announced
         assert f"{code}.{mark}" in bar(sam)["calls"]
     assert "1 called again" in sam.get("/desk").text
+
+
+def test_a_case_that_came_back_or_became_more_urgent_is_a_new_call(
+    sign_in: SignIn, field: Field, make: Sessions
+) -> None:
+    code, sam = field.case("hello"), sign_in("sam")
+    seen = {*marks(sam)["calls"]}
+    with transaction(make) as session:
+        field.find(session, code).priority = 2
+    seen |= {*marks(sam)["calls"]}
+    sam.post(f"/cases/{code}/claim")
+    with transaction(make) as session:
+        desk.call_again(session, field.find(session, code))
+    seen |= {*marks(sam)["calls"]}
+    assert len(seen) == 3
 
 
 def test_what_was_called_once_is_not_called_again(sign_in: SignIn, field: Field, make: Sessions) -> None:

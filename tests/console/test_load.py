@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
+import time
 
 import httpx
 import psycopg
@@ -12,7 +14,8 @@ from flask import Flask
 from sqlalchemy import Engine, text
 
 from benchmarks.desk import PAGES, TOKEN, enter, fill, page_times
-from console import concern
+from console import concern, live
+from console.concern import EVERYBODY, Concern
 from helpline import database, operators
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
@@ -118,7 +121,25 @@ def test_words_in_a_case_concern_whoever_has_it_or_its_page_open(
         )
     with psycopg.connect(database_url) as connection:
         said, changed = (concern.of(connection, payload) for payload in (database.SAID + code, code))
-    assert said == concern.Concern(frozenset({cast["sam"].id, cast["ines"].id}), quiet=True)
+    assert said == Concern(frozenset({cast["sam"].id, cast["ines"].id}), quiet=True)
     assert not changed.quiet
-    assert concern.most([said, changed], cast["olha"].id) == concern.EVERYBODY
-    assert concern.most([said, said], cast["olha"].id) == concern.Concern(quiet=True)
+    assert concern.most([said, changed], cast["olha"].id) == EVERYBODY
+    assert concern.most([said, said], cast["olha"].id) == Concern(quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("of", "told", "streams", "least", "most"),
+    [
+        (Concern(frozenset({1}), quiet=True), 0.0, 50, 0.05, 0.2),  # theirs: at once
+        (EVERYBODY, 0.0, 50, 0.2, 1.3),  # somebody new waits: all pages, one after the other
+        (Concern(frozenset({2}), quiet=True), 0.0, 50, 7.0, 13.0),  # words in another's case: seldom
+        (Concern(frozenset({2}), quiet=True), -math.inf, 1, 0.2, 0.3),  # but at once where little happens
+    ],
+)
+def test_a_page_hears_the_sooner_the_more_it_concerns_its_operator(
+    of: Concern, told: float, streams: int, least: float, most: float
+) -> None:
+    now = time.monotonic()
+    for _ in range(50):
+        wait = live._when(of, 1, now + told, streams) - now
+        assert least <= wait <= most

@@ -265,3 +265,18 @@ def test_the_login_page_leads_only_to_cases(app: Flask) -> None:
     assert 'name="next"' in app.test_client().get("/login?next=/cases/abc234").text
     for bad in ("https://evil.example", "//evil.example", "/cases/../logout", "/cases/abc?x=1"):
         assert 'name="next"' not in app.test_client().get("/login", query_string={"next": bad}).text
+
+
+def test_a_page_that_still_asks_for_news_does_not_spoil_signing_in_beside_it(
+    sign_in: SignIn, make: Sessions, cast: dict[str, Operator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sam = sign_in("sam")
+    now = session.now
+    monkeypatch.setattr(session, "now", lambda: now() + session.IDLE_SECONDS + 60)
+    assert sam.client.get("/queue/rows").status_code == 401
+    with transaction(make) as work:
+        token = operators.invite(work, work.get_one(Operator, cast["sam"].id))
+    sam.get(f"/once/{token}")
+    assert sam.client.get("/queue/rows").status_code == 401  # the page with the draft, in another tab
+    assert sam.post(f"/once/{token}").status_code == 303
+    assert sam.get("/").status_code == 200
