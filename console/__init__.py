@@ -85,9 +85,13 @@ class Id(IntegerConverter):
         super().__init__(*args, **{"max": 2**63 - 1, **options})
 
 
+CONNECTIONS = 24
+"""To the database. Fifty open pages ask at once when somebody new waits; a request takes two for a moment."""
+
+
 def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
     """The console on the migrated database of `settings`, or on `engine`."""
-    engine = engine or database.engine(settings)
+    engine = engine or database.engine(settings, pool=CONNECTIONS)
     make, keys = database.sessions(engine), keyring(settings)
     with database.transaction(make) as work:
         secret, pepper = keys.secret(work, "console sessions"), keys.secret(work, "console passphrases").hex()

@@ -47,7 +47,7 @@ NEARER_SECONDS = 0.15
 SPREAD_SECONDS = 0.02
 """Times open streams: over so long a change is told to pages that it does not concern closely, not all at once."""
 
-SELDOM_SECONDS = 10
+SELDOM_SECONDS = 15
 """Words in somebody else's case change one time in a list of the queue: a page hears of them so often at most."""
 
 

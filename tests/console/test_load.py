@@ -132,7 +132,7 @@ def test_words_in_a_case_concern_whoever_has_it_or_its_page_open(
     [
         (Concern(frozenset({1}), quiet=True), 0.0, 50, 0.05, 0.2),  # theirs: at once
         (EVERYBODY, 0.0, 50, 0.2, 1.3),  # somebody new waits: all pages, one after the other
-        (Concern(frozenset({2}), quiet=True), 0.0, 50, 7.0, 13.0),  # words in another's case: seldom
+        (Concern(frozenset({2}), quiet=True), 0.0, 50, 11.0, 19.0),  # words in another's case: seldom
         (Concern(frozenset({2}), quiet=True), -math.inf, 1, 0.2, 0.3),  # but at once where little happens
     ],
 )
