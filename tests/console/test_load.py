@@ -21,7 +21,7 @@ from helpline.database import Sessions, transaction
 from helpline.models import Operator
 from tests.console.conftest import Field
 
-GENEROUS = 600
+GENEROUS = 2000
 """Milliseconds; three times of what we aim for, because tests share their machine."""
 
 

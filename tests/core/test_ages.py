@@ -91,4 +91,4 @@ def test_every_phrase_of_the_lists_can_be_reached() -> None:
 def test_a_wall_of_text_costs_little(text: str) -> None:
     began = time.perf_counter()
     ages.says_child(text)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 3

@@ -188,7 +188,7 @@ def test_a_worker_is_woken_by_the_message_and_not_by_the_clock(
         time.sleep(0.3)
         started = time.monotonic()
         person.says("hello")
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8  # the clock would take 20
         running.stop()
 
 
@@ -265,7 +265,7 @@ def test_a_message_that_breaks_our_own_code_holds_up_nobody_and_is_set_aside(
         time.sleep(0.2)
         started = time.monotonic()
         assert len(other.says("hello")) == 1
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8  # the clock would take 20
         poisoned.says("next", wait=False)
         assert until(lambda: "next" in bot.asked(), 4), "what the same person wrote next was never answered"
     assert poisoned.messages()[0].state == "set_aside"
