@@ -22,7 +22,7 @@ from helpline.models import Operator
 from tests.console.conftest import Field
 
 GENEROUS = 2000
-"""Milliseconds; three times of what we aim for, because tests share their machine."""
+"""Milliseconds; ten times of what we aim for, because tests share their machine."""
 
 
 @pytest.fixture
