@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, text
 
-from benchmarks.desk import PAGES, TOKEN, enter, fill, page_times
+from benchmarks.desk_cases import PAGES, TOKEN, enter, fill, page_times
 from console import concern, live
 from console.concern import EVERYBODY, Concern
 from helpline import database, operators
