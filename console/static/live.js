@@ -25,6 +25,7 @@
       say("on");
     } else if (!polling) {
       say("lost");
+      ask(); // what came since the news stopped
       polling = setInterval(ask, POLL);
     }
   };
@@ -64,8 +65,11 @@
         set("lost");
         announce("lost");
       }, PATIENCE);
-      // The browser gives up after an answer that is no stream; we do not.
-      if (stream.readyState === EventSource.CLOSED) setTimeout(open, POLL);
+      // The browser gives up after an answer that is no stream; we do not. Asking tells whether we are signed out.
+      if (stream.readyState === EventSource.CLOSED) {
+        ask();
+        setTimeout(open, POLL);
+      }
     };
   };
   others.onmessage = ({ data }) => {

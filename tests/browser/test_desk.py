@@ -13,13 +13,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import func
 
-from console import session as sessions
 from helpline import database, directory_file, operators, words
 from helpline import desk as desk_module
 from helpline.database import Sessions, transaction
 from helpline.models import Case, Conversation, Operator
 from helpline.settings import Settings
 from tests.browser.test_scene import SOON, browser, shot, stack  # noqa: F401  # fixtures among them
+from tests.console.conftest import end_sessions
 
 
 def line(response: str, language: str = "en", **args: str) -> str:
@@ -264,8 +264,7 @@ def test_a_draft_outlives_its_session_on_a_running_helpline(scene: Scene, monkey
     sam, phone = scene.operator("sam"), scene.person()
     scene.claim(sam)
     sam.locator("#text").press_sequentially("Half a sent")
-    now = sessions.now
-    monkeypatch.setattr(sessions, "now", lambda: now() + sessions.IDLE_SECONDS + 60)
+    end_sessions(monkeypatch)
     with transaction(scene.make) as session:
         database.notify(session, database.DESK)
         token = operators.invite(session, session.query(Operator).filter_by(username="sam").one())

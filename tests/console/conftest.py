@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask import session as flask_session
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser as Chromium
@@ -25,6 +26,7 @@ from werkzeug.test import TestResponse
 
 from channels.contract import Fetched, Media, MediaKind
 from console import create_app
+from console import session as console_session
 from helpline import attachments, conversations, database, desk, operators
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
@@ -35,6 +37,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 
 _ids = itertools.count(1)
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+def end_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every session that has begun be over, as after long idleness. A request under way does not prolong it."""
+    left, moment = console_session.seconds_left, console_session.now()
+    monkeypatch.setattr(console_session, "seconds_left", lambda: left() if flask_session.get("began_at", 0) > moment else 0)
 
 
 def picture(format: str = "PNG", color: str = "steelblue", **more: Any) -> bytes:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func
 
-from console import session as sessions
 from helpline import database, operators, safety
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
-from tests.console.conftest import CHROMIUM, Field
+from tests.console.conftest import CHROMIUM, Field, end_sessions
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -39,7 +37,7 @@ def lose_session(monkeypatch: pytest.MonkeyPatch, make: Sessions) -> Callable[[s
     """Let every session end by idleness, at once; gives a link for somebody to sign in again."""
 
     def lose(username: str = "sam") -> str:
-        monkeypatch.setattr(sessions, "now", lambda: time.time() + sessions.IDLE_SECONDS + 60)
+        end_sessions(monkeypatch)
         with transaction(make) as session:
             database.notify(session, database.DESK)
             return operators.invite(session, session.query(Operator).filter_by(username=username).one())
@@ -160,6 +158,20 @@ def test_without_a_draft_the_page_goes_to_the_door(
     opened(sam, field, address)
     lose_session("sam")
     expect(sam.get_by_label("Passphrase")).to_be_visible(timeout=8000)
+
+
+def test_a_page_whose_news_are_refused_from_the_start_goes_to_the_door(
+    sam: Page, field: Field, address: str, lose_session: Callable[[str], str]
+) -> None:
+    code = field.case("hello")
+
+    def end_first(route: Route) -> None:
+        lose_session("sam")
+        route.continue_()
+
+    sam.route("**/live", end_first)
+    sam.goto(f"{address}/cases/{code}", wait_until="commit")
+    expect(sam.get_by_label("Passphrase")).to_be_visible(timeout=3000)  # not after a while of trying again
 
 
 def test_a_colleague_is_called_by_name_in_a_note(sam: Page, field: Field, make: Sessions, address: str) -> None:
