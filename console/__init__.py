@@ -68,7 +68,6 @@ from helpline import canned as ready
 from helpline import database
 from helpline import translator as translations
 from helpline.keys import keyring
-from helpline.logs import where
 from helpline.settings import Settings
 
 log = structlog.get_logger()
@@ -197,7 +196,7 @@ def waited(since: datetime) -> str:
 
 def _log(exc_info: tuple[type, BaseException, TracebackType] | tuple[None, None, None]) -> None:
     """What failed and where; an exception's text may hold what somebody wrote."""
-    log.error("failed", error=where(exc_info[1]) if exc_info[1] else None, endpoint=request.endpoint)
+    log.error("failed", error=exc_info[1], endpoint=request.endpoint)
 
 
 def _error(error: HTTPException) -> ResponseReturnValue:

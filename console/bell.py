@@ -14,7 +14,6 @@ from console import concern
 from console.concern import EVERYBODY, Concern
 from console.roster import Roster
 from helpline import database, typing_sign
-from helpline.logs import where
 
 log = structlog.get_logger()
 
@@ -91,7 +90,7 @@ class Bell:
                 self._listen()
             except psycopg.Error as error:
                 if not self._closed:
-                    log.warning("desk news interrupted", error=where(error))
+                    log.warning("desk news interrupted", error=error)
             self._set(up=False)
             time.sleep(1)
 

@@ -50,6 +50,21 @@ class Waits:
 
 
 @dataclass(frozen=True)
+class Room:
+    """How many wait in all, and since when the longest."""
+
+    waits: tuple[Waits, ...]
+
+    @property
+    def waiting(self) -> int:
+        return sum(line.count for line in self.waits)
+
+    @property
+    def since(self) -> datetime | None:
+        return min((line.since for line in self.waits if line.since), default=None)
+
+
+@dataclass(frozen=True)
 class Held:
     """A case that somebody has. `since`: the person has waited for an answer since then."""
 
@@ -77,19 +92,10 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Board:
-    waits: tuple[Waits, ...]
+class Board(Room):
     seats: tuple[Seat, ...]
     left: tuple[Held, ...]  # cases whose operator does not exist any more
     others: int
-
-    @property
-    def waiting(self) -> int:
-        return sum(line.count for line in self.waits)
-
-    @property
-    def since(self) -> datetime | None:
-        return min((line.since for line in self.waits if line.since), default=None)
 
     @property
     def digest(self) -> str:

@@ -23,7 +23,6 @@ from console.concern import Concern
 from console.context import console
 from helpline import availability, database
 from helpline.database import Sessions
-from helpline.logs import where
 
 log = structlog.get_logger()
 blueprint = Blueprint("live", __name__)
@@ -122,7 +121,7 @@ def _alive(bell: Bell, make: Sessions, operator_id: int, uniquifier: str, seen: 
                 availability.seen(session, operator_id)
         return alive
     except SQLAlchemyError as error:
-        log.warning("stream ended", error=where(error))
+        log.warning("stream ended", error=error)
         return None
 
 

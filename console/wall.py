@@ -6,7 +6,6 @@ A screen that nobody guards is locked to it: its browser then gets no other page
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -16,7 +15,7 @@ from sqlalchemy.orm import Session
 from console import board, queue, roles
 from console import session as sessions
 from console.accounts import me
-from console.board import Waits
+from console.board import Room
 from console.context import console
 from helpline import availability, database
 from helpline.models import Operator
@@ -29,20 +28,11 @@ STAYS = roles.PUBLIC | {"wall.screen", "wall.numbers", "login.sign_out"}
 
 
 @dataclass(frozen=True)
-class Wall:
-    """Numbers of the room. Complaints are not among them."""
+class Wall(Room):
+    """Numbers for everybody in the room. Complaints are not among them."""
 
-    waits: tuple[Waits, ...]
     online: int
     open: bool
-
-    @property
-    def waiting(self) -> int:
-        return sum(line.count for line in self.waits)
-
-    @property
-    def since(self) -> datetime | None:
-        return min((line.since for line in self.waits if line.since), default=None)
 
 
 def load(work: Session) -> Wall:

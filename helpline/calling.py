@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 from helpline import audit, availability, conversations, cover, database, desk, desk_rules, safety, words
 from helpline.desk_models import AuditEntry
 from helpline.keys import Keyring
-from helpline.logs import where
 from helpline.models import Case, Conversation, Message, Operator
 from helpline.settings import Settings
 
@@ -138,7 +137,7 @@ def _call(
     except database.AWAY:
         raise
     except Exception as error:  # one conversation that cannot be read must not silence all others
-        log.error("waiting person not told", case=case.code, error=where(error))
+        log.error("waiting person not told", case=case.code, error=error)
 
 
 def _tell(

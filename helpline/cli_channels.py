@@ -149,7 +149,7 @@ def _store(channel: Telegram, make: Sessions, ring: Keyring, settings: Settings,
         log.warning("unreadable", channel="telegram")
         return True
     except database.AWAY as error:
-        log.error("database away", error=type(error).__name__)
+        log.error("database away", error=error)
         return False
     except Exception as error:
         reason = type(error).__name__

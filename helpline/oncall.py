@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
+import locales
 from channels.contract import Channel, Part
 from helpline import calling
 from helpline.calling import Call, Round
@@ -51,7 +52,7 @@ class Calls:
 
     async def _tell(self, call: Call) -> None:
         """By every way at once. Whom no way reached is told with the next call."""
-        text = words(self._settings.name, call)
+        text = words(self._settings, call)
         if any(await asyncio.gather(*(self._reach(*way, text=text) for way in self._ways()))):
             await self._in_transaction(calling.told, call)
 
@@ -79,11 +80,19 @@ class Calls:
             return False
 
 
-def words(helpline: str, call: Call) -> str:
-    """In English, like every message to staff that leaves the console; how many wait and how urgent, nothing else."""
-    urgent = " Somebody may be in danger." if call.danger else ""
-    who = "1 person waits" if call.cases == 1 else f"{call.cases} people wait"
-    return f"{helpline}: {who} and nobody has answered.{urgent} Please open the console."
+def words(settings: Settings, call: Call) -> str:
+    """How many wait and how urgent, nothing else; in the helpline's own language."""
+    catalogue = locales.catalogue("console", settings.language)
+    gettext, ngettext = catalogue.gettext, catalogue.ngettext
+    sentences = [
+        ngettext(
+            "%(num)s person waits and nobody has answered.", "%(num)s people wait and nobody has answered.", call.cases
+        )
+        % {"num": call.cases},
+        gettext("Somebody may be in danger.") if call.danger else "",
+        gettext("Please open the console."),
+    ]
+    return f"{settings.name}: {' '.join(filter(None, sentences))}"
 
 
 def mail(settings: Settings, address: str, text: str) -> None:
@@ -91,7 +100,8 @@ def mail(settings: Settings, address: str, text: str) -> None:
     server = urlsplit(settings.smtp_url)
     message = EmailMessage()
     message["From"], message["To"] = settings.smtp_from, address
-    message["Subject"] = f"{settings.name}: open the console"
+    gettext = locales.catalogue("console", settings.language).gettext
+    message["Subject"] = f"{settings.name}: {gettext('Please open the console.')}"
     message.set_content(text)
     checked = ssl.create_default_context()  # smtplib's own asks for no certificate, and the passphrase goes this way
     with _server(server.scheme, server.hostname or "", server.port or PORTS.get(server.scheme, 0), checked) as smtp:

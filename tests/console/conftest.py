@@ -42,7 +42,11 @@ _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 def end_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every session that has begun be over, as after long idleness. A request under way does not prolong it."""
     left, moment = console_session.seconds_left, console_session.now()
-    monkeypatch.setattr(console_session, "seconds_left", lambda: left() if flask_session.get("began_at", 0) > moment else 0)
+
+    def seconds_left() -> float:
+        return left() if flask_session.get("began_at", 0) > moment else 0
+
+    monkeypatch.setattr(console_session, "seconds_left", seconds_left)
 
 
 def picture(format: str = "PNG", color: str = "steelblue", **more: Any) -> bytes:

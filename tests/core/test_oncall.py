@@ -21,6 +21,7 @@ from helpline.desk_models import AuditEntry
 from helpline.keys import Keyring
 from helpline.models import Case
 from helpline.settings import Settings
+from locales import LANGUAGES
 from tests.core.fakes import FakeChannel
 
 STORY = "my boss holds my passport"
@@ -116,10 +117,23 @@ def test_every_way_brings_the_same_words_with_nothing_personal_in_them(
     assert (len(sms.taken), times_told(make)) == (1, 1)
 
 
-def test_the_words_count_and_name_danger() -> None:
-    assert oncall.words("Line", Call(1, 3)) == "Line: 1 person waits and nobody has answered. Please open the console."
-    assert "7 people wait" in oncall.words("Line", Call(7, 0))
-    assert "danger" not in oncall.words("Line", Call(7, 1))
+def test_the_words_count_and_name_danger(settings: Settings) -> None:
+    line = replace(settings, name="Line")
+    alone = oncall.words(line, Call(1, 3))
+    assert alone == "Line: 1 person waits and nobody has answered. Please open the console."
+    assert "7 people wait" in oncall.words(line, Call(7, 0))
+    assert "danger" not in oncall.words(line, Call(7, 1))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_words_are_in_the_helplines_language(settings: Settings, language: str) -> None:
+    line = replace(settings, name="Line", language=language)
+    for cases in (1, 2, 3, 5, 11, 100):
+        calm, danger = oncall.words(line, Call(cases, 3)), oncall.words(line, Call(cases, 0))
+        assert len(danger) > len(calm) > 20
+        assert calm.startswith("Line: ")
+        assert "%" not in danger
+        assert language == "en" or calm != oncall.words(replace(line, language="en"), Call(cases, 3))
 
 
 @pytest.mark.parametrize(
