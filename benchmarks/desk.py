@@ -205,11 +205,12 @@ class Open:
         return "/desk", *(f"/cases/{self.code}/{part}" for part in ("news", "readers", "notes"))
 
     async def _beats(self, client: httpx.AsyncClient, known: dict[str, str]) -> None:
-        """What pages ask for by the clock: the bar each minute, readers of a case each 20 seconds."""
+        """What pages ask for by the clock: the bar each minute, readers and messages of a case each 20 seconds."""
         await asyncio.sleep(random.random() * 20)
         for beat in range(10_000):
             if self.code:
-                await self._ask(client, f"/cases/{self.code}/readers", known)
+                for part in ("readers", "news"):
+                    await self._ask(client, f"/cases/{self.code}/{part}", known)
             if beat % 3 == 0:
                 await self._ask(client, "/desk", known)
             await asyncio.sleep(20)

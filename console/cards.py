@@ -79,7 +79,7 @@ def load(session: Session, case: Case, conversation: Conversation, operator: Ope
             for sign in screening.signs(row, operator.language)
         ],
         consent=case.consent,
-        safety_asked=bool(said),
+        safety_asked="watched" in said,
         watched=bool(said.get("watched")),
         covered=cover.is_on(conversation),
         contact_first=bool(said.get("contact_first")),

@@ -176,20 +176,28 @@ def may_withdraw(case: Case) -> bool:
 
 
 def agreed(conversation: Conversation) -> str:
-    """When we may write first, in words; empty if they did not agree to it."""
+    """When and how we may reach them first, in words; empty if they did not agree to it."""
     said = conversation.contact_safety or {}
-    if not said.get("contact_first"):
+    if not safety.calls_back(said):
         return ""
+    elsewhere = not said.get("contact_first")
     when, zone = str(said.get("when") or "any"), str(said.get("zone") or "UTC")
     if when == "any":
-        return _("They agreed that we may write first, at any time.")
+        return (
+            _("Another way than this chat is safe for them, at any time. They say which in the chat.")
+            if elsewhere
+            else _("They agreed that we may write first, at any time.")
+        )
     first, last = safety.HOURS.get(when, (0, 0))
     if first == last:
         return _("They agreed to be written to, but not when. Do not write first.")
-    return _(
-        "They agreed that we may write first, from %(first)s to %(last)s o'clock (%(zone)s).",
-        first=first, last=last, zone=zone.replace("_", " "),
+    text = (
+        _("Another way than this chat is safe for them, from %(first)s to %(last)s o'clock (%(zone)s). "
+          "They say which in the chat.")
+        if elsewhere
+        else _("They agreed that we may write first, from %(first)s to %(last)s o'clock (%(zone)s).")
     )  # fmt: skip
+    return text % {"first": first, "last": last, "zone": zone.replace("_", " ")}
 
 
 def _said(code: str, text: str, status: int) -> ResponseReturnValue:

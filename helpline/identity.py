@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from helpline import audit, conversations, desk
+from helpline import audit, conversations, desk, safety
 from helpline.keys import Keyring
 from helpline.models import Case, Operator
 
@@ -43,7 +43,7 @@ def reveal(session: Session, keys: Keyring, case: Case, operator: Operator, supe
     why = _refusal(case, operator, supervisor, reason)
     if why is not None:
         raise NotShown(why)
-    if reason == "call_back" and not (conversation.contact_safety or {}).get("contact_first"):
+    if reason == "call_back" and not safety.calls_back(conversation.contact_safety or {}):
         raise NotShown("agreed")
     if conversation.channel in UNREACHABLE:
         raise NotShown("channel")

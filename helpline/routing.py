@@ -273,6 +273,8 @@ class Turn:
             self._say("utter_callback_when")
         elif asked == "callback_at":
             self._callback(str(picked.get("value")))
+        elif asked == "callback_way":
+            self._other_way()
         elif asked == "rate":
             last = self.session.execute(
                 select(Case)
@@ -291,11 +293,16 @@ class Turn:
     def _callback(self, when: str) -> None:
         """Whether and when a person may write first. Kept with the conversation; `helpline.safety` enforces it."""
         agreed = when in safety.HOURS
-        self.conversation.contact_safety = {
-            **(self.conversation.contact_safety or {}), "contact_first": agreed,
-            "when": when if agreed else None, "zone": self.settings.timezone.key,
-        }  # fmt: skip
+        self._agree(contact_first=agreed, when=when if agreed else None, zone=self.settings.timezone.key, way=None)
         self._say("utter_callback_kept" if agreed else "utter_callback_never")
+
+    def _other_way(self) -> None:
+        """This chat is not the safe way for a call back. Which one is, the person tells in the chat."""
+        self._agree(contact_first=False, way="other")
+        self._say("utter_callback_other")
+
+    def _agree(self, **agreed: Any) -> None:
+        self.conversation.contact_safety = {**(self.conversation.contact_safety or {}), **agreed}
         if (case := desk.open_case_of(self.session, self.conversation)) is not None:
             database.notify(self.session, database.DESK, case.code)
 
@@ -326,8 +333,8 @@ class Turn:
     def _keep_silent(self, text: str) -> None:
         """Whoever agreed that we write first takes it back with the word that we named."""
         agreed = self.conversation.contact_safety or {}
-        if agreed.get("contact_first") and self._stops(text):
-            self.conversation.contact_safety = {**agreed, "contact_first": False, "when": None}
+        if safety.calls_back(agreed) and self._stops(text):
+            self.conversation.contact_safety = {**agreed, "contact_first": False, "when": None, "way": None}
 
     def _means(self, text: str, response: str) -> bool:
         """Whether the whole message is this word in any of our languages."""

@@ -6,6 +6,7 @@ Blocked with a reason, never silently; a supervisor may lift a rule for a while 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select, update
@@ -33,6 +34,11 @@ HOURS = {"morning": (8, 12), "afternoon": (12, 17), "evening": (17, 21), "any": 
 
 def phone_is_watched(conversation: Conversation) -> bool:
     return bool((conversation.contact_safety or {}).get("watched"))
+
+
+def calls_back(agreed: dict[str, Any]) -> bool:
+    """Whether the person agreed to hear from us first: here, or in another way that they name in the chat."""
+    return bool(agreed.get("contact_first") or agreed.get("way"))
 
 
 def forbids(session: Session, conversation: Conversation) -> str | None:

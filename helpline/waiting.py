@@ -12,7 +12,7 @@ from helpline.desk_models import AuditEntry
 from helpline.keys import Keyring
 from helpline.models import Case, Operator
 
-MOST = 200
+MOST = 100
 """Cases that a page shows; the rest is a number. Nobody chooses among thousands."""
 TRIES = 20
 """Cases that `claim_next` tries to get before it gives up: so many colleagues were faster."""

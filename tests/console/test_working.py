@@ -247,6 +247,10 @@ def test_leave_is_asked_by_the_holder_and_only_where_a_rule_stands(
     ({"contact_first": True, "when": "any"}, "write first, at any time."),
     ({"contact_first": True, "when": "made up"}, "but not when. Do not write first."),
     ({"contact_first": False}, "Do not write first. Answer only while they write."),
+    ({"contact_first": False}, "Nobody asked yet whether it is safe to write."),
+    ({"contact_first": False, "way": "other", "when": "any"}, "this chat is safe for them, at any time."),
+    ({"contact_first": False, "way": "other", "when": "evening"}, "safe for them, from 17 to 21 o&#39;clock (UTC)"),
+    ({"contact_first": False, "way": "other", "when": "any"}, "Do not write first. Answer only while they write."),
 ])
 def test_agreed_hours_stand_in_words(
     sign_in: SignIn, field: Field, make: Sessions, safe: dict[str, Any], words: str

@@ -53,6 +53,35 @@ def test_what_was_agreed_is_kept_with_the_conversation(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_another_way_is_safer(language: str, bot: FakeBot, work: Work, writes: Writes) -> None:
+    person = writes(language=language)
+    with work():
+        waits(person)
+        person.says("1")
+        assert names(person.says("3")) == ["utter_callback_kept"]
+        assert names(person.says("1")) == ["utter_callback_other"]
+        agreed = person.row().contact_safety
+        assert (agreed["contact_first"], agreed["when"], agreed["way"]) == (False, "evening", "other")
+        person.says("Call +48 500 000 000")  # joins the case
+        person.says("STOP")
+    agreed = person.row().contact_safety
+    assert (agreed["contact_first"], agreed["when"], agreed["way"]) == (False, None, None)
+
+
+def test_a_time_chosen_anew_means_this_chat_again(bot: FakeBot, work: Work, writes: Writes) -> None:
+    person = writes(language="en")
+    with work():
+        waits(person)
+        for answer in ("Write to me later", "Any time", "Another way is safer"):
+            person.says(answer)
+        waits(person)
+        person.says("Write to me later")
+        person.says("Any time")
+    agreed = person.row().contact_safety
+    assert (agreed["contact_first"], agreed["way"]) == (True, None)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_stop_takes_it_back(language: str, bot: FakeBot, work: Work, writes: Writes) -> None:
     person = writes(language=language)
     with work():

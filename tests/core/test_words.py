@@ -108,7 +108,7 @@ def test_what_an_operator_wrote_is_left_alone() -> None:
     assert words.line({"text": "{alias} is 100 % sure"}, "ar") == words.Line("{alias} is 100 % sure")
 
 
-DESK = ("leave_queue", "rate", "erase", "keep", "callback", "callback_at")
+DESK = ("leave_queue", "rate", "erase", "keep", "callback", "callback_at", "callback_way")
 
 
 def test_every_button_leads_somewhere() -> None:
