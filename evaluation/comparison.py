@@ -19,7 +19,8 @@ from typing import Any, Dict, List, Sequence, Tuple
 import structlog
 import yaml
 
-from evaluation.__main__ import SETS, Said, read, understanding
+from evaluation.report import understanding
+from evaluation.sets import SETS, Said, read
 
 ROOT = Path(__file__).parent.parent
 PIECES = [

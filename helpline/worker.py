@@ -87,10 +87,10 @@ class Worker:
         """Work until `stop`; what is under way is finished first."""
         async with httpx.AsyncClient(base_url=self.settings.bot_url, limits=httpx.Limits(max_connections=32)) as client:
             self.client = client
+            listening = asyncio.create_task(self._listen())
             tasks = [
                 asyncio.create_task(task)
                 for task in (
-                    self._listen(),
                     self._keep_house(),
                     self._dispatch(self.files.find, self.files.fetch, self.files.due, fetching.AT_ONCE),
                     self._dispatch(self._take, self._turn, self.turns_due, TURNS_AT_ONCE),
@@ -99,13 +99,14 @@ class Worker:
             ]
             log.info("worker started", owner=self.owner, channels=sorted(self.channels))
             await self.stopping.wait()
+            listening.cancel()  # nothing is under way there, and nobody waits for it to notice
             self.turns_due.set()
             self.sends_due.set()
             self.files.due.set()
             _, late = await asyncio.wait(tasks, timeout=4)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(listening, *tasks, return_exceptions=True)
         for channel in self.channels.values():
             await channel.aclose()
 

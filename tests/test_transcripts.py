@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-from helpline import desk, operators
+from helpline import desk, housekeeping, operators
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator
@@ -141,6 +141,12 @@ class Play:
         if what.startswith("writes"):
             assert [message.text for message in self.unread] == [what.partition(": ")[2]]
             self.unread = []
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due by the clock, like destroying the key of an erased chat, is done soon."""
+    monkeypatch.setattr(housekeeping, "EVERY", 0.3)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")

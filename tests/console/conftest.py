@@ -217,7 +217,8 @@ def desktop(chromium: Chromium, address: str, make: Sessions, cast: dict[str, Op
 
     def complained(message: ConsoleMessage) -> None:
         # A line that a test cut, a session that it ended, and a reply that was refused in words, are what it is about.
-        expected = any(known in message.text for known in ("ERR_INTERNET_DISCONNECTED", "401", "409", "422"))
+        cut = ("ERR_INTERNET_DISCONNECTED", "htmx:sendError", "htmx:afterRequest")
+        expected = any(known in message.text for known in (*cut, "401", "409", "422"))
         if message.type == "error" and not expected:
             troubles.append(message.text)
 

@@ -19,7 +19,7 @@ def lexicon() -> Any:
 
 @lru_cache(maxsize=1)
 def understand() -> Any:
-    return importlib.import_module("evaluation.__main__").understanding(model.path())
+    return importlib.import_module("evaluation.report").understanding(model.path())
 
 
 def call(name: str, arguments: list[Any]) -> Any:
