@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import Babel  # type: ignore[import-untyped]  # ships no types
 from flask_login import current_user
 from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
 from sqlalchemy import Engine
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter
@@ -32,6 +33,7 @@ from console import (
     directory,
     endings,
     files,
+    following,
     guard,
     headers,
     identity,
@@ -128,7 +130,20 @@ def create_app(settings: Settings, engine: Engine | None = None) -> Flask:
         canned, translator, resending, safety, notes, calls, typing_sign,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)
-    for beside in (passing, directory, referrals, search, identity, audit, board, presence, reviews, rules, teams, wall,
+    for beside in (
+        passing,
+        following,
+        directory,
+        referrals,
+        search,
+        identity,
+        audit,
+        board,
+        presence,
+        reviews,
+        rules,
+        teams,
+        wall,
         replies,
     ):
         app.register_blueprint(beside.blueprint)
@@ -211,17 +226,18 @@ def _error(error: HTTPException) -> ResponseReturnValue:
         413: (_("Too much"), _too_much()),
         429: (_("Too many tries"), _("Wait a minute, then try again.")),
     }
-    title, text = texts.get(status, (_("That did not work"), _("Go back and try again.")))
+    # Only a token tells that the page is old; what else is refused as 400 was not made by our pages.
+    known = None if status == 400 and not isinstance(error, CSRFError) else texts.get(status)
+    title, text = known or (_("That did not work"), _("Go back and try again."))
     if status == 400 and "HX-Request" in request.headers:
-        return _too_old()
+        return _beside(_("This page is too old: reload it. Your draft stays until you do.") if known else title)
     if request.endpoint == uploads.ENDPOINT and "HX-Request" in request.headers and status == 413:
         return render_template("_refused.html", why=text), status
     return render_template("notice.html", title=title, text=text), status
 
 
-def _too_old() -> ResponseReturnValue:
+def _beside(why: str) -> ResponseReturnValue:
     """For a part of a page: said where its refusals stand, else in the corner, and nothing else is replaced."""
-    why = _("This page is too old: reload it. Your draft stays until you do.")
     beside = request.headers.get("HX-Target", "").endswith("refused")
     headers = {"HX-Reswap": "innerHTML"} if beside else {"HX-Reswap": "innerHTML", "HX-Retarget": "#cue"}
     return render_template("_refused.html", why=why), 400, headers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
+import structlog
 from flask import Flask, current_app
 from flask_login import current_user
 from flask_security import RoleMixin, Security, SQLAlchemySessionUserDatastore, UserMixin
@@ -16,6 +17,8 @@ from sqlalchemy.orm import Mapped, relationship, scoped_session
 
 from helpline.database import Sessions
 from helpline.models import Operator, Role
+
+log = structlog.get_logger()
 
 PASSPHRASE_MIN = 14
 PASSPHRASE_MAX = 256
@@ -89,10 +92,14 @@ def matching(username: str, passphrase: str) -> ConsoleOperator | None:
     typed = normal(passphrase)
     if operator is None or not operator.password or not operator.active:
         verify_password(typed, current_app.extensions["nobody's passphrase"])
+        log.warning("passphrase refused", operator=operator.id if operator else None)
         return None
     right = operator.verify_and_update_password(typed)
     release()  # and commit, where the hash was renewed
-    return operator if right else None
+    if not right:
+        log.warning("passphrase refused", operator=operator.id)
+        return None
+    return operator
 
 
 def normal(passphrase: str) -> str:

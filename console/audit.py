@@ -52,6 +52,8 @@ ACTS = {
     "teams_changed": _("Changed the teams"),
     "searched": _("Searched for cases"),
     "oncall_told": _("The person on call was told"),
+    "promise_kept": _("Opened it again, as agreed"),
+    "promise_let_go": _("Will not talk with them again"),
     "arrived": _("Came to the desk"),
 }
 

@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from console import labels, roles
+from console import safety as rules
 from console.accounts import me
 from console.context import console
-from helpline import database, desk, notes, safety
+from helpline import database, desk, following, notes, safety
 from helpline.desk_models import Mention, Note, Override
 from helpline.models import Case, Operator
 
@@ -23,7 +24,7 @@ blueprint = Blueprint("calls", __name__)
 
 @dataclass(frozen=True)
 class Call:
-    """A case that asks for somebody. `kind`: mentioned, request, along."""
+    """A case that asks for somebody. `kind`: mentioned, request, along, promised. `rule`: what about it, in words."""
 
     kind: str
     code: str
@@ -39,6 +40,7 @@ class Calls:
     requests: list[Call]
     mentioned: list[Call]
     along: list[Call]
+    promised: list[Call]
 
     @property
     def digest(self) -> str:
@@ -52,7 +54,8 @@ def load(session: Session, operator: Operator) -> Calls:
     called = [case for case in notes.unseen(session, operator.id) if supervisor or case.reason != desk.COMPLAINT]
     along = notes.read_along(session, operator.id)
     along = [case for case in along if supervisor or case.reason != desk.COMPLAINT]
-    cases = [case for _, case in asked] + called + along
+    promised = following.promised(session, operator, supervisor)
+    cases = [case for _, case in asked] + called + along + promised
     people = {case.operator_id for case in cases} - {None}
     alias = select(Operator.id, Operator.alias).where(Operator.id.in_(people))
     aliases = {row.id: row.alias for row in session.execute(alias)}
@@ -67,6 +70,7 @@ def load(session: Session, operator: Operator) -> Calls:
         ],
         mentioned=[call("mentioned", case) for case in called],
         along=[call("along", case) for case in along],
+        promised=[call("promised", case, rules.agreed(case.conversation), case.closed_at) for case in promised],
     )
 
 

@@ -18,7 +18,7 @@ from console.attached import Attached
 from console.context import console
 from console.i18n import gettext as _
 from console.transcripts import Entry, Transcript
-from helpline import carrying, conversations, database, desk, referrals, search, typing_sign, wrapping
+from helpline import carrying, conversations, database, desk, following, referrals, search, typing_sign, wrapping
 from helpline import notes as records
 from helpline import safety as rules
 from helpline import waiting as line
@@ -61,6 +61,7 @@ class Desk:
     with_bot: bool = False  # the bot answers
     supervisor: bool = False
     takeable: bool = False  # a supervisor may take it from who has it
+    promised: bool = False  # it was agreed to talk again
 
     @property
     def digest(self) -> str:
@@ -199,13 +200,16 @@ def close(code: str) -> ResponseReturnValue:
             silent = rules.forbids(session, case.conversation) is not None
             told = desk.close(session, console().keys, case, mine, wrap_up["outcome"], wrap_up)
             opted_out = case.conversation.opted_out_at is not None
+            goes_on = case.conversation.holder in ("operator", "waiting")
     except wrapping.BadWrapUp as error:
         flash(endings.wrong(str(error)), "warning")
         return redirect(url_for("cases.page", code=code), 303)
     except desk.NotClaimable:
         flash(_("You do not hold this case any more."), "warning")
         return redirect(url_for("queue.home"), 303)
-    if told and opted_out:
+    if goes_on:
+        flash(_("Case %(code)s is closed. Another case of this chat is still open.", code=code))
+    elif told and opted_out:
         flash(_("Case %(code)s is closed. The person was not told, because they asked us not to write.", code=code))
     elif told:
         flash(_("Case %(code)s is closed. The person was told, and the bot answers from here on.", code=code))
@@ -273,6 +277,7 @@ def _desk(session: Session, case: Case) -> Desk:
         with_bot=conversation.holder == "bot",
         supervisor=roles.supervises(me()),
         takeable=roles.supervises(me()) and case.state in desk.HELD and not holding and not erased,
+        promised=following.is_promised(session, case, me(), roles.supervises(me())),
         files=bool(carrying.files_possible(conversation.channel)),
         waits=why is None and carrying.waits(session, conversation),
     )

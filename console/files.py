@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from console import roles
 from console.accounts import me
 from console.context import console
-from console.transcripts import end_of
+from console.transcripts import readable
 from helpline import attachments, database
 from helpline.attachments import Content
 from helpline.models import Attachment, Message
@@ -44,7 +44,6 @@ def _allowed(code: str, attachment_id: int) -> Content | None:
             return None
         of_message = select(Message.id).join(Attachment, Attachment.message_id == Message.id)
         message_id = session.execute(of_message.where(Attachment.id == attachment_id)).scalar_one_or_none()
-        end = end_of(session, case)
-        if message_id is None or (end is not None and message_id > end):
+        if message_id is None or not readable(session, case, message_id):
             return None
         return attachments.read(session, console().keys, attachment_id, case.conversation_id)

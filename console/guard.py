@@ -24,6 +24,7 @@ CASE_PATH = re.compile(r"/cases/[a-z0-9]{1,16}")
 def check() -> ResponseReturnValue | None:
     """`None` lets the request in."""
     if _foreign():
+        log.warning("refused", endpoint=request.endpoint, origin="foreign")
         abort(403)
     if request.endpoint in roles.PUBLIC:
         return None

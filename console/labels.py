@@ -71,6 +71,7 @@ REASONS = {
     "bot_away": _("the bot could not answer"),
     "set_aside": _("the bot failed on a message"),
     "not_delivered": _("an answer was not delivered"),
+    "follow_up": _("agreed to talk again"),
 }
 
 PRIORITY = {

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from console import roles
 from console.accounts import me
@@ -54,6 +55,21 @@ def lines(code: str) -> ResponseReturnValue:
     return render_template("_readers.html", readers=readers)
 
 
+@blueprint.after_app_request
+def trace(response: Response) -> Response:
+    """Whoever got anything of somebody's case was there, also without the page that says so: asked for alone, a part
+    of a page would leave no trace. Without the trace there is no answer."""
+    code = (request.view_args or {}).get("code")
+    if code and request.method == "GET" and response.status_code < 300 and request.endpoint != "presence.lines":
+        with database.transaction(console().make) as session:
+            case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()
+            if case is not None and case.operator_id != me().id:
+                look(session, case, me().id)
+                if request.endpoint != "cases.page":  # which notes every reading by itself
+                    _note_closed(session, case, me().id)
+    return response
+
+
 def look(session: Session, case: Case, operator_id: int) -> Readers:
     """Note that this operator has the case's page open, and say who sees whom."""
     if case.state not in desk.HELD or case.operator_id is None:
@@ -90,10 +106,20 @@ def _note(session: Session, case: Case, operator_id: int) -> None:
     if here:
         return
     session.execute(delete(Presence).where(Presence.seen_at < func.now() - FORGOTTEN))
-    heard = select(AuditEntry.id).where(
-        AuditEntry.case_code == case.code, AuditEntry.act == "listened", AuditEntry.operator_id == operator_id,
-        AuditEntry.at > func.now() - LISTENED_AGAIN,
-    )  # fmt: skip
-    if session.execute(heard.limit(1)).first() is None:
+    if not _lately(session, case, operator_id, "listened"):
         audit.record(session, operator_id, "listened", case.code, holder=case.operator_id)
     database.notify(session, database.DESK, case.code)
+
+
+def _note_closed(session: Session, case: Case, operator_id: int) -> None:
+    """A closed case was read in parts: on record once an hour."""
+    if case.state == "closed" and not _lately(session, case, operator_id, "read_closed"):
+        audit.record(session, operator_id, "read_closed", case.code)
+
+
+def _lately(session: Session, case: Case, operator_id: int, act: str) -> bool:
+    query = select(AuditEntry.id).where(
+        AuditEntry.case_code == case.code, AuditEntry.act == act, AuditEntry.operator_id == operator_id,
+        AuditEntry.at > func.now() - LISTENED_AGAIN,
+    )  # fmt: skip
+    return session.execute(query.limit(1)).first() is not None

@@ -15,7 +15,8 @@ from console.accounts import PASSPHRASE_MIN, by_uniquifier, hashed, matching, me
 from console.context import console
 from console.i18n import gettext as _
 from console.login import bad_passphrase, limiter
-from helpline import database
+from console.marks import BLANKS
+from helpline import audit, database
 from helpline.models import Operator
 from locales import LANGUAGES
 
@@ -43,6 +44,8 @@ def save() -> ResponseReturnValue:
         if error:
             return page(error)
         operator = work.get_one(Operator, me().id)
+        if operator.alias != alias:  # people know them by it
+            audit.record(work, operator.id, "operator_changed", operator=operator.id, what="alias")
         operator.language, operator.alias = language, alias
         if "languages-shown" in request.form:
             operator.languages = [code for code in LANGUAGES if code in request.form.getlist("languages")]
@@ -54,7 +57,7 @@ def save() -> ResponseReturnValue:
 
 def bad_alias(work: Session, alias: str, operator_id: int | None = None) -> str | None:
     """What is wrong with an alias, or `None`. People see it, so two operators never share one."""
-    if not 0 < len(alias) <= ALIAS_MAX or any(unicodedata.category(char)[0] == "C" for char in alias):
+    if not 0 < len(alias) <= ALIAS_MAX or any(unicodedata.category(one)[0] == "C" or one in BLANKS for one in alias):
         return _("An alias has 1 to %(most)s letters.", most=ALIAS_MAX)
     taken = select(Operator.id).where(
         func.lower(Operator.alias) == alias.lower(), Operator.id.is_distinct_from(operator_id)
@@ -75,6 +78,7 @@ def passphrase() -> ResponseReturnValue:
         operator = work.get_one(Operator, me().id)
         operator.password = hashed(request.form["passphrase"])
         operator.fs_uniquifier = uniquifier = session.new_uniquifier()
+        audit.record(work, operator.id, "operator_changed", operator=operator.id, what="passphrase")
     session.begin(by_uniquifier(uniquifier))
     flash(_("Your passphrase is changed. Other devices are signed out."))
     return redirect(url_for("profile.page"), 303)

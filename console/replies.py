@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from console.context import console
 from console.i18n import gettext as _
 from helpline import canned, database, segments
 from helpline.desk_models import CannedReply
+from helpline.models import Operator
 from locales import LANGUAGES
 
 blueprint = Blueprint("replies", __name__, url_prefix="/replies")
@@ -32,6 +34,10 @@ TURNING = dict.fromkeys([0, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 class Wrong(Exception):
     """What was typed cannot be kept; the text says why and what to do."""
+
+
+class Changed(Exception):
+    """Somebody else saved the reply after this page was drawn."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,16 @@ class Typed:
     shortcut: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     reviewed: Sequence[str] = ()
+
+    def digests(self) -> dict[str, str]:
+        """One for the shortcut and one for each language's text with its tick."""
+        parts = {"shortcut": self.shortcut}
+        parts |= {code: f"{self.texts.get(code, '')}\0{code in self.reviewed}" for code in LANGUAGES}
+        return {name: hashlib.sha256(part.encode()).hexdigest()[:12] for name, part in parts.items()}
+
+    def version(self) -> str:
+        """What a page was drawn from, for the form to say."""
+        return " ".join(self.digests().values())
 
 
 def marks(texts: Mapping[str, str], reviewed: Sequence[str]) -> list[Mark]:
@@ -114,33 +130,54 @@ def add() -> ResponseReturnValue:
 
 
 @blueprint.get("/<int:reply_id>")
-def one(reply_id: int, error: str | None = None, typed: Typed | None = None) -> ResponseReturnValue:
-    """One reply in every language. `typed`: what somebody wrote, instead of what holds."""
+def one(
+    reply_id: int, error: str | None = None, typed: Typed | None = None, changed: bool = False
+) -> ResponseReturnValue:
+    """One reply in every language. `typed`: what somebody wrote, instead of what holds.
+
+    `changed`: it was written while somebody else saved theirs.
+    """
     with database.transaction(console().make) as session:
         reply = _found(session, reply_id)
+        kept, version = _kept(reply), request.form.get("version")
+        beside: set[str] = set()
+        if changed and typed:
+            typed, beside = _merged(typed, kept, version or "")
+            by = session.get(Operator, reply.changed_by) if reply.changed_by else None
+            error, version = _meanwhile(by), kept.version()
         shown = render_template(
             "reply.html",
             status=queue.status_of(session, me().id),
             reply=reply,
             marks={mark.language: mark for mark in marks(reply.texts, reply.reviewed)},
-            typed=typed or Typed(reply.shortcut, reply.texts, reply.reviewed),
+            typed=typed or kept,
+            kept=kept,
+            beside=beside,
+            version=version if typed else kept.version(),
             most=MOST,
             error=error,
         )
-    return shown, 422 if error else 200
+    return shown, 409 if changed else 422 if error else 200
 
 
 @blueprint.post("/<int:reply_id>")
 def save(reply_id: int) -> ResponseReturnValue:
-    """Keep the texts. One that changed after a native speaker had read it counts as unread until it is ticked again."""
+    """Keep the texts. One that changed after a native speaker had read it counts as unread until it is ticked again.
+
+    What somebody else saved since this page was drawn is not overwritten: both are shown (409).
+    """
     typed = _typed()
     try:
         with database.transaction(console().make) as session:
             reply = _found(session, reply_id)
+            if request.form.get("version") != _kept(reply).version():
+                raise Changed
             _check(typed)
             unread = [code for code in typed.reviewed if code in reply.reviewed and _differs(reply, typed, code)]
             reviewed = [code for code in typed.reviewed if code not in unread]
             canned.save(session, reply, typed.shortcut, typed.texts, reviewed, me().id)
+    except Changed:
+        return one(reply_id, typed=typed, changed=True)
     except Wrong as wrong:
         return one(reply_id, str(wrong), typed)
     except canned.Taken:
@@ -170,6 +207,28 @@ def _typed() -> Typed:
     texts = {code: text for code, text in said.items() if text}
     read = [code for code in LANGUAGES if code in texts and f"read-{code}" in request.form]
     return Typed(request.form.get("shortcut", "").strip().removeprefix("/").replace("\0", ""), texts, read)
+
+
+def _kept(reply: CannedReply) -> Typed:
+    """The reply as its own form would send it."""
+    texts = {code: text for code in LANGUAGES if (text := _clean(str(reply.texts.get(code) or "")))}
+    return Typed(reply.shortcut, texts, [code for code in LANGUAGES if code in texts and code in reply.reviewed])
+
+
+def _merged(typed: Typed, kept: Typed, version: str) -> tuple[Typed, set[str]]:
+    """What to go on with, and where both changed something: there `typed` stays in its field, beside what is kept."""
+    mine, now = typed.digests(), kept.digests()
+    was = dict(zip(now, version.split(), strict=False))
+    own = {name for name in now if mine[name] != was.get(name)}
+    texts = {code: text for code in LANGUAGES if (text := (typed if code in own else kept).texts.get(code))}
+    read = [code for code in texts if code in (typed if code in own else kept).reviewed]
+    shortcut = typed.shortcut if "shortcut" in own else kept.shortcut
+    return Typed(shortcut, texts, read), {name for name in own if now[name] not in (was.get(name), mine[name])}
+
+
+def _meanwhile(by: Operator | None) -> str:
+    said = _("%(alias)s saved this reply while you were writing.", alias=by.alias if by else _("Somebody"))
+    return " ".join((said, _("Yours is not saved yet. Where you both changed a text, theirs stands under yours.")))
 
 
 def _clean(text: str) -> str:

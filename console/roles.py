@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 from helpline import notes
 from helpline.models import Case, Operator
 from helpline.operators import ROLES
+
+log = structlog.get_logger()
 
 EVERYBODY = frozenset(ROLES)
 SUPERVISORS = frozenset({"supervisor", "admin"})
@@ -38,6 +41,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "passing.pause": EVERYBODY,
     "passing.resume": EVERYBODY,
     "passing.take_over": SUPERVISORS,
+    "following.again": EVERYBODY,
+    "following.let_go": EVERYBODY,
     "files.show": EVERYBODY,
     "canned.options": EVERYBODY,
     "translator.message": EVERYBODY,
@@ -128,17 +133,24 @@ def visible(session: Session, operator: Operator, code: str) -> Case | None:
     whom a note calls; complaints are for supervisors, because the accused may be an operator (docs/domain.md 2).
     """
     case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()
-    if case is None or supervises(operator):
+    if case is None or _reads(session, operator, case):
         return case
+    log.warning("refused", case=case.code, operator=operator.id)
+    return None
+
+
+def _reads(session: Session, operator: Operator, case: Case) -> bool:
+    if supervises(operator):
+        return True
     if case.reason == "complaint":
-        return None
+        return False
     if case.state == "waiting" or case.operator_id == operator.id:
-        return case
-    if case.state != "closed":
-        if case.team_id == operator.team_id or case.second_reader_id == operator.id:
-            return case
-        return case if notes.calls(session, case, operator.id) else None
-    return case if case.team_id is not None and case.team_id == operator.team_id else None
+        return True
+    if case.state == "closed":
+        return case.team_id is not None and case.team_id == operator.team_id
+    if case.team_id == operator.team_id or case.second_reader_id == operator.id:
+        return True
+    return notes.calls(session, case, operator.id)
 
 
 def check(app: Flask) -> None:

@@ -46,8 +46,8 @@ def page() -> ResponseReturnValue:
         searched = bool(request.args) and not missing
         supervisor = roles.supervises(me())
         found = search.find(session, operator, supervisor, asked, after, search.PAGE + 1) if searched else []
-        if searched and after is None:
-            search.note(session, operator, asked)
+        if searched:
+            search.note(session, operator, asked, further=after is not None)
         more = len(found) > search.PAGE
         at, last = search.place(found[search.PAGE - 1]) if more else (None, None)
         kept: dict[str, Any] = {name: chosen[name] for name in FIELDS if chosen[name] and name not in PLACE}

@@ -6,6 +6,7 @@ import re
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,7 @@ from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
 from console.i18n import lazy_gettext, ngettext
+from console.marks import visible
 from helpline import audit, database, desk, operators, skills
 from helpline.models import Case, Operator, Role, Team
 from locales import LANGUAGES
@@ -118,6 +120,8 @@ def save(operator_id: int) -> ResponseReturnValue:
                 return _refused(work, _("Somebody must be administrator. Give that role to somebody else first."))
             operators.change_role(work, operator, role)
             operator.fs_uniquifier = session.new_uniquifier()  # what was open with the old role is closed
+            # and who made a link for the old role has no way into the new one
+            operator.invitation = operator.invitation_until = None
         work.flush()
         after = _state(operator)
         changed = [name for name in before if before[name] != after[name]]
@@ -191,15 +195,15 @@ def _team(work: Session, team_id: int) -> Team | None:
 
 def _named(team_id: int | None) -> ResponseReturnValue:
     name = " ".join(request.form.get("name", "").replace("\0", "").split())
-    if not 0 < len(name) <= TEAM_MAX:
+    if not 0 < len(name) <= TEAM_MAX or visible(name) != escape(name):  # two names must not look the same
         return page(_("A team's name has 1 to %(most)s letters.", most=TEAM_MAX))
     with database.transaction(console().make) as work:
+        team = Team() if team_id is None else _team(work, team_id)
+        if team is None:
+            abort(404)
         taken = select(Team.id).where(func.lower(Team.name) == name.lower(), Team.id.is_distinct_from(team_id))
         if work.execute(taken).first():
             return page(_("There is a team with this name already."))
-        team = Team(name=name) if team_id is None else _team(work, team_id)
-        if team is None:
-            abort(404)
         team.name = name
         work.add(team)
         work.flush()

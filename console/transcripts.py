@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup, escape
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
+from sqlalchemy import case as sql_case
 from sqlalchemy.orm import Session
 
-from console import attached, labels, resending
+from console import attached, labels, resending, roles
+from console.accounts import me
 from console.attached import Attached
 from console.i18n import gettext as _
 from console.marks import visible
-from helpline import attachments, choices, conversations, words
+from helpline import attachments, choices, conversations, desk, words
 from helpline.conversations import Said
 from helpline.keys import Keyring
 from helpline.models import Attachment, Case, Conversation, Message, Operator, Part
@@ -60,6 +62,35 @@ def end_of(session: Session, case: Case) -> int | None:
     return session.execute(of_case).scalar_one() or 0
 
 
+def start_of(session: Session, case: Case) -> int:
+    """The newest message that may not be read for this case, because it came before; 0 where there is none.
+
+    Whoever complains is told that it goes to a supervisor and not to whom they complain about, who may be the next to
+    have them. So what was said until the end of a complaint stays with supervisors: a case opened later begins behind.
+    """
+    if roles.supervises(me()):
+        return 0
+    before = (
+        Case.conversation_id == case.conversation_id,
+        Case.reason == desk.COMPLAINT,
+        Case.opened_at < case.opened_at,
+    )
+    # While nobody has taken the complaint the bot goes on, and what it is told then is of the new case.
+    taken = and_(Case.claimed_at.is_not(None), Case.claimed_at < case.opened_at)
+    end = sql_case((taken, func.least(Case.closed_at, case.opened_at)), else_=Case.opened_at)
+    until = session.execute(select(func.max(end)).where(*before)).scalar_one()
+    if until is None:
+        return 0
+    said = select(func.max(Message.id)).where(Message.conversation_id == case.conversation_id)
+    return session.execute(said.where(Message.created_at <= until)).scalar_one() or 0
+
+
+def readable(session: Session, case: Case, message_id: int) -> bool:
+    """Whether this message of the case's conversation may be read for it."""
+    end = end_of(session, case)
+    return start_of(session, case) < message_id and (end is None or message_id <= end)
+
+
 class Transcript:
     """The messages of one conversation in `language`. Raises `conversations.Erased` when its key is gone."""
 
@@ -74,7 +105,8 @@ class Transcript:
 
     def entries(self, case: Case, after: int = 0) -> list[Entry]:
         """Messages later than `after`, oldest first. A closed case ends where it was closed: what the person
-        and the bot said since is not this operator's to read."""
+        and the bot said since is not this operator's to read, nor what a complaint before it holds."""
+        after = max(after, start_of(self._session, case))
         said = conversations.transcript(self._session, self._keys, self._conversation, after)
         end = end_of(self._session, case)
         said = [one for one in said if end is None or one.id <= end]
@@ -99,10 +131,10 @@ class Transcript:
             .join(Attachment, Attachment.message_id == Message.id)
             .where(Attachment.id.in_(ids), Message.conversation_id == self._conversation.id)
         )
-        end, out = end_of(self._session, case), []
+        closed, out = case.state == "closed", []
         for message, row in self._session.execute(wanted.order_by(Attachment.id)):
-            if end is None or message.id <= end:
-                found = attached.of_body(self._seal.open(message.body_sealed), [row], closed=end is not None)
+            if readable(self._session, case, message.id):
+                found = attached.of_body(self._seal.open(message.body_sealed), [row], closed=closed)
                 out += [one for one in found if one.id == row.id]
         return out
 

@@ -10,7 +10,7 @@ from console import reach
 from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
-from console.transcripts import Entry, end_of
+from console.transcripts import Entry, readable
 from helpline import conversations, database, translator
 from helpline.models import Case
 
@@ -22,12 +22,11 @@ def message(code: str, message_id: int) -> ResponseReturnValue:
     """One message in the operator's language; or why not, in words."""
     with database.transaction(console().make) as session:
         case = reach.case(session, code)
-        end = end_of(session, case)
         try:
             text = translator.translatable(session, console().keys, case.conversation, message_id)
         except conversations.Erased:
             text = None
-        if end is not None and message_id > end:
+        if not readable(session, case, message_id):
             text = None
     if text is None:
         return _shown(why=_("This message cannot be translated. Answers to our questions are never sent anywhere."))

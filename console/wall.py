@@ -11,6 +11,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from console import board, queue, roles
 from console import session as sessions
@@ -44,6 +45,8 @@ def load(work: Session) -> Wall:
 @blueprint.before_app_request
 def keep() -> ResponseReturnValue | None:
     if session.get(LOCKED) and request.endpoint not in STAYS:
+        if "HX-Request" in request.headers:  # a tab that was open before: it would draw the wall into a part of itself
+            return Response("", 204, {"HX-Redirect": url_for("wall.screen")})
         return redirect(url_for("wall.screen"), 303)
     return None
 

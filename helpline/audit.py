@@ -15,7 +15,7 @@ ACTS = frozenset({
     "claimed", "handed_on", "given_back", "paused", "resumed", "released", "closed", "listened", "took_over",
     "revealed", "override_asked", "override_granted", "override_refused", "override_used", "read_closed",
     "referral", "consent_withdrawn", "second_reader", "reviewed", "rules_changed", "operator_changed",
-    "replies_changed", "teams_changed", "searched", "oncall_told",
+    "replies_changed", "teams_changed", "searched", "oncall_told", "promise_kept", "promise_let_go",
     "arrived",
 })  # fmt: skip
 

@@ -59,6 +59,10 @@ def is_online(session: Session, operator_id: int) -> bool:
     return session.execute(select(Operator.id).where(Operator.id == operator_id, online())).first() is not None
 
 
+def is_at_desk(session: Session, operator_id: int | None) -> bool:
+    return session.execute(select(Operator.id).where(Operator.id == operator_id, at_desk())).first() is not None
+
+
 def anybody(session: Session) -> bool:
     """Whether somebody can take a case now."""
     return session.execute(select(Operator.id).where(online()).limit(1)).first() is not None

@@ -31,6 +31,7 @@ REPEAT = timedelta(minutes=10)
 """Between calls after the last of the rule's times."""
 VANISHED = timedelta(minutes=5)
 """A person's words unanswered for so long, by an operator who is not at the desk: somebody else must read them."""
+VANISHED_DANGER = timedelta(minutes=1)
 ON_CALL_AGAIN = timedelta(minutes=60)
 ON_CALL_AGAIN_URGENT = timedelta(minutes=9)
 """The person on call is not told again for so long; the shorter one for danger and children, just under `REPEAT`."""
@@ -73,7 +74,7 @@ def hears(case: Case, operator: Operator, supervisor: bool, online: bool, now: d
 
 def due(session: Session, keys: Keyring, settings: Settings) -> Round:
     """Call out some of what is due, the most urgent first. Workers side by side take different cases."""
-    _release(session)
+    _release(session, keys, settings)
     ready = Case.state == "waiting", Case.announce_at <= func.now()
     order = Case.priority, Case.announce_at
     ids = session.execute(select(Case.id).where(*ready).order_by(*order).limit(AT_ONCE)).scalars().all()
@@ -86,6 +87,9 @@ def due(session: Session, keys: Keyring, settings: Settings) -> Round:
     nobody = not availability.anybody(session)
     unheard = False
     for case, conversation in found:
+        if case.priority > CHILD and (later := safety.agreed_from(session, conversation)) is not None:
+            case.announce_at = later  # nobody may write before: a call that nobody can answer teaches not to listen
+            continue
         times = rule["danger" if case.priority == 0 else "other"]
         loud = in_hours or case.priority <= CHILD
         _call(session, keys, settings, conversation, case, times, now, aloud=loud)
@@ -131,33 +135,42 @@ def _call(
         return
     never_talked = case.claimed_at is None
     since = case.opened_at if never_talked else planned - timedelta(seconds=times[calls - 1])
-    try:
-        with session.begin_nested():
-            _tell(session, keys, settings, conversation, case, last, now - since)
-    except database.AWAY:
-        raise
-    except Exception as error:  # one conversation that cannot be read must not silence all others
-        log.error("waiting person not told", case=case.code, error=error)
+    _tell(session, keys, settings, conversation, case, last, now - since)
 
 
 def _tell(
     session: Session, keys: Keyring, settings: Settings, conversation: Conversation, case: Case, last: bool,
     waited: timedelta,
 ) -> None:  # fmt: skip
-    """How long it takes, honestly: at the second call and at the last. Never into a phone that others may read, under
-    the cover, or to who has fallen silent."""
-    if conversation.holder != "waiting" or case.reason == desk.COMPLAINT or conversation.opted_out_at is not None:
-        return
-    if safety.phone_is_watched(conversation) or safety.forbids(session, conversation) is not None:
-        return
-    if cover.is_called(session, keys, conversation):
-        return
+    """How long it takes, honestly: at the second call and at the last."""
     response = "utter_nobody_free" if last else "utter_still_waiting"
-    body = desk.body(response, waited=max(1, int(waited.total_seconds() // 60)))
-    complete = words.complete(body, settings.name, conversation.country)
-    conversations.say(session, keys, conversation, complete, author="system", case_id=case.id)
-    conversation.acknowledged_at = func.now()
-    session.flush()
+    _say(session, keys, settings, conversation, case, response, waited=max(1, int(waited.total_seconds() // 60)))
+
+
+def _say(
+    session: Session, keys: Keyring, settings: Settings, conversation: Conversation, case: Case, response: str,
+    **args: Any,
+) -> None:  # fmt: skip
+    """Never into a phone that others may read, under the cover, or to who has fallen silent."""
+    try:
+        with session.begin_nested():
+            if _may_be_told(session, keys, conversation, case):
+                complete = words.complete(desk.body(response, **args), settings.name, conversation.country)
+                conversations.say(session, keys, conversation, complete, author="system", case_id=case.id)
+                conversation.acknowledged_at = func.now()
+                session.flush()
+    except database.AWAY:
+        raise
+    except Exception as error:  # one conversation that cannot be read must not silence all others
+        log.error("waiting person not told", case=case.code, error=error)
+
+
+def _may_be_told(session: Session, keys: Keyring, conversation: Conversation, case: Case) -> bool:
+    if conversation.holder != "waiting" or case.reason == desk.COMPLAINT or conversation.opted_out_at is not None:
+        return False
+    if safety.phone_is_watched(conversation) or safety.forbids(session, conversation) is not None:
+        return False
+    return not cover.is_called(session, keys, conversation)
 
 
 def _on_call(session: Session, rule: dict[str, Any], nobody: bool, in_hours: bool) -> Call | None:
@@ -181,16 +194,18 @@ def _on_call(session: Session, rule: dict[str, Any], nobody: bool, in_hours: boo
     return None if session.execute(lately.limit(1)).first() else call
 
 
-def _release(session: Session) -> None:
-    """Held cases whose operator is not at the desk while the person waits for an answer go back into the queue."""
+def _release(session: Session, keys: Keyring, settings: Settings) -> None:
+    """Held cases whose operator is not at the desk while the person waits for an answer go back into the queue. The
+    person is told that they wait again: they believe that somebody is there."""
     newest = (
         select(func.max(Message.id))
         .where(Message.conversation_id == Case.conversation_id, Message.author.in_(("person", "operator")))
         .correlate(Case)
         .scalar_subquery()
     )
+    wait = either((Case.priority == 0, VANISHED_DANGER), else_=VANISHED)
     unanswered = exists().where(
-        Message.id == newest, Message.author == "person", Message.created_at < func.now() - VANISHED
+        Message.id == newest, Message.author == "person", Message.created_at < func.now() - wait
     )
     at_desk = exists().where(Operator.id == Case.operator_id, availability.at_desk()).correlate(Case)
     gone = _locked(Case.state == "claimed", ~at_desk, unanswered)
@@ -199,6 +214,7 @@ def _release(session: Session) -> None:
         audit.record(session, case.operator_id, "released", case.code)
         desk.call_again(session, case)
         conversation.holder = _holder(session, case)
+        _say(session, keys, settings, conversation, case, "utter_waiting")
 
 
 def _holder(session: Session, released: Case) -> str:

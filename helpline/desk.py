@@ -84,8 +84,9 @@ def open_case(
         if case.skill is None or priority == "child":
             case.skill = skills.needed(priority, case.topic)
         case.consent = consent if consent != "none" else case.consent
-        if case.state == "paused":  # somebody must look now: the bot failed, or the person asked again
-            call_again(session, case, case.operator_id)
+        if case.state == "paused" or (rank == 0 and _is_deserted(session, case)):
+            # Somebody must look now: the bot failed, the person asked again, or cries while their operator is gone.
+            call_again(session, case, None if offering.complained(session, conversation) else case.operator_id)
             if conversation.holder == "operator":
                 conversation.holder = _next_holder(session, conversation)
     if take and conversation.holder == "bot":
@@ -94,6 +95,14 @@ def open_case(
     attachments.want(session, conversation)
     database.notify(session, database.DESK, case.code)
     return case
+
+
+def _is_deserted(session: Session, case: Case) -> bool:
+    """Whether the operator who has the case is not at the desk. It is noted, because the case goes to others."""
+    if case.state != "claimed" or availability.is_at_desk(session, case.operator_id):
+        return False
+    audit.record(session, case.operator_id, "released", case.code)
+    return True
 
 
 def call_again(session: Session, case: Case, for_operator_id: int | None = None) -> None:
@@ -112,6 +121,12 @@ def open_case_of(session: Session, conversation: Conversation) -> Case | None:
     return session.execute(
         select(Case).where(Case.conversation_id == conversation.id, Case.state != "closed", Case.reason != COMPLAINT)
     ).scalar_one_or_none()
+
+
+def ended_last(session: Session, conversation: Conversation) -> Case | None:
+    """The case that an operator ended last: the person was asked how it was."""
+    ended = (Case.conversation_id == conversation.id, Case.state == "closed", Case.operator_id.is_not(None))
+    return session.execute(select(Case).where(*ended).order_by(Case.closed_at.desc()).limit(1)).scalar_one_or_none()
 
 
 def open_complaint(session: Session, conversation: Conversation) -> Case:
@@ -160,7 +175,8 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
     session.refresh(case)
     audit.record(session, operator.id, "claimed", case.code)
     conversation.holder = "operator"
-    if not (cover.is_on(conversation) or cover.is_called(session, keys, conversation)):  # told when the cover ends
+    covered = cover.is_on(conversation) or cover.is_called(session, keys, conversation)  # told when the cover ends
+    if not covered and safety.forbids(session, conversation) is None:
         here = {"response": "utter_operator_here", "args": {"alias": operator.alias}}
         conversations.say(session, keys, conversation, here, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
@@ -231,7 +247,8 @@ def close(
 
     `wrap_up`: the ending in codes, as `wrapping.check` made it. Returns whether they were told: nothing is said under
     the cover and to who may not be written to (`safety.forbids`). Whoever chose to be anonymous was promised that the
-    chat is erased when they are done: here it is.
+    chat is erased when they are done: here it is, once no other case of it is open. Who ends a case cannot make a
+    complaint disappear that a supervisor has not ended.
     """
     conversation = lock_held(session, case, operator)
     case.state, case.outcome, case.closed_at, case.wrap_up = "closed", outcome, func.now(), dict(wrap_up or {})
@@ -240,7 +257,7 @@ def close(
     session.flush()
     covered = cover.is_called(session, keys, conversation)
     quiet = covered or safety.forbids(session, conversation) is not None  # who has long been gone is not told either
-    if case.consent == "anonymous":
+    if erasure.is_due(session, conversation):
         erasure.begin(session, keys, conversation, current=0)  # what they wrote a moment ago is spared
         if covered:
             _cover_again(session, keys, conversation)
@@ -250,13 +267,24 @@ def close(
     else:
         conversation.holder, conversation.acknowledged_at = _next_holder(session, conversation), None
         conversation.danger_at = None  # a new cry is a new case, and is told the number again
-        ending = [body("utter_operator_closed", alias=operator.alias), body("utter_feedback")]
+        ending = _ending(session, conversation, operator)
         if case.wrap_up.get("follow_up") == "agreed":
             ending.insert(0, body("utter_follow_up"))
         for said in () if quiet else ending:
             conversations.say(session, keys, conversation, said, author="system", case_id=case.id)
     database.notify(session, database.DESK, case.code)
     return not quiet
+
+
+def _ending(session: Session, conversation: Conversation, operator: Operator) -> list[dict[str, Any]]:
+    """What the person is told at the end of a case: who answers from now on is not always the bot."""
+    if conversation.holder == "bot":
+        return [body("utter_operator_closed", alias=operator.alias), body("utter_feedback")]
+    if conversation.holder == "waiting":
+        return [body("utter_waiting")]
+    open_ones = select(Case).where(Case.conversation_id == conversation.id, Case.state == "claimed").order_by(Case.id)
+    others = [case.operator for case in session.execute(open_ones).scalars() if case.operator is not None]
+    return [body("utter_operator_here", alias=other.alias) for other in others[:1]]
 
 
 def _cover_again(session: Session, keys: Keyring, erased: Conversation) -> None:

@@ -22,6 +22,8 @@ FIELDS = (
 LISTS = frozenset({"languages", "serves", "asks"})
 NEEDED = ("code", "name", "category", "country", "free", "checked_on", "expires_on")
 
+GENTLE = "\u061c\u200c\u200d\u200e\u200f"
+"""Marks that Arabic and Persian need. Others can make a name, number or address read as another one."""
 CODE = re.compile(r"[a-z0-9][a-z0-9_-]{1,39}")
 TEXT_MOST = 600
 """Characters of a description: two SMS in most scripts, and a screen of a phone."""
@@ -90,8 +92,9 @@ def _line(most: int) -> Callable[[Any], str | None]:
 def _word(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("write plain words here.")
-    if any(unicodedata.category(char) in ("Cc", "Cs", "Co") and char not in "\n\t" for char in value):
-        raise ValueError("holds characters that cannot be shown.")
+    unseen = (char for char in value if char not in "\n\t" and char not in GENTLE)
+    if any(unicodedata.category(char)[0] == "C" for char in unseen):
+        raise ValueError("holds characters that cannot be shown, or that turn a line round.")
     return value.strip()
 
 

@@ -22,6 +22,15 @@ FAREWELL = timedelta(minutes=2)
 """Time for the confirmation to reach the person before the address is forgotten."""
 
 
+def is_due(session: Session, conversation: Conversation) -> bool:
+    """Whether the person was promised that the chat is erased when they are done, and no case of it is open now."""
+    mine = Case.conversation_id == conversation.id
+    if session.execute(select(Case.id).where(mine, Case.state != "closed").limit(1)).first() is not None:
+        return False
+    promised = select(Case.id).where(mine, Case.consent == "anonymous", Case.operator_id.is_not(None))
+    return session.execute(promised.limit(1)).first() is not None
+
+
 def begin(session: Session, keys: Keyring, conversation: Conversation, current: int | None = None) -> None:
     """Delete everything said and coded, forget how to find the person, and close the conversation.
 

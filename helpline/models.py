@@ -305,6 +305,7 @@ class Case(Base):
         Index("cases_held", "operator_id", postgresql_where=text("state IN ('claimed', 'paused')")),
         Index("cases_announce", "announce_at", postgresql_where=text("state = 'waiting'")),
         Index("cases_closed", "closed_at", postgresql_where=text("state = 'closed'")),
+        Index("cases_promised", "operator_id", postgresql_where=text("wrap_up ->> 'follow_up' = 'agreed'")),
     )
 
 

@@ -19,8 +19,16 @@ OFFERED_ELSE = timedelta(minutes=2)
 """How long a case is offered to one operator alone before it is everybody's, by priority."""
 
 
+def complained(session: Session, conversation: Conversation) -> bool:
+    """Whether this person has complained, perhaps about the operator whom they had."""
+    complaint = select(Case.id).where(Case.conversation_id == conversation.id, Case.reason == COMPLAINT)
+    return session.execute(complaint.limit(1)).first() is not None
+
+
 def had_before(session: Session, conversation: Conversation) -> int | None:
     """Who closed a case of this conversation a moment ago and is here: they need not tell it again."""
+    if complained(session, conversation):
+        return None
     return session.execute(
         select(Case.operator_id)
         .join(Operator, Operator.id == Case.operator_id)

@@ -138,18 +138,23 @@ def resume(session: Session, keys: Keyring, case: Case, operator: Operator) -> N
     database.notify(session, database.DESK, case.code)
 
 
-def paused(session: Session, conversation: Conversation) -> list[Case]:
-    """Paused cases of this conversation, a complaint too."""
-    query = select(Case).where(Case.conversation_id == conversation.id, Case.state == "paused")
-    return list(session.execute(query.order_by(Case.id)).scalars())
+def to_wake(session: Session, conversation: Conversation) -> list[Case]:
+    """Paused cases that wake when the person writes, a complaint too. While a supervisor has the complaint, what is
+    said is for them: it wakes nobody who may be complained about.
+    """
+    query = select(Case).where(Case.conversation_id == conversation.id, Case.state.in_(desk.HELD))
+    held = list(session.execute(query.order_by(Case.id)).scalars())
+    complaint = any(case.reason == desk.COMPLAINT for case in held)
+    return [case for case in held if case.state == "paused" and (case.reason == desk.COMPLAINT or not complaint)]
 
 
 def wake(session: Session, case: Case) -> None:
     """The person wrote into a paused case: it is its operator's again if they are here, else everybody's.
 
-    The conversation is locked, and its holder is `operator`.
+    The conversation is locked, and its holder is `operator`. Who has complained is not sent back to the same one.
     """
-    if case.operator_id is not None and availability.is_online(session, case.operator_id):
+    accused = case.reason != desk.COMPLAINT and offering.complained(session, case.conversation)
+    if case.operator_id is not None and not accused and availability.is_online(session, case.operator_id):
         case.state, case.paused_at = "claimed", None
         database.notify(session, database.DESK, case.code)
     else:

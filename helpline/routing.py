@@ -60,7 +60,7 @@ def attach(session: Session, conversation: Conversation, message: Message) -> Ca
     """Hang the message on the open case, so that its operator sees it. Returns the case, `None` if there is none."""
     case = desk.open_case_of(session, conversation)
     if conversation.holder == "operator":
-        for paused in passing.paused(session, conversation):
+        for paused in passing.to_wake(session, conversation):
             passing.wake(session, paused)
     if case is not None or conversation.holder == "operator":  # a supervisor's, for a complaint
         attachments.want(session, conversation)
@@ -215,6 +215,9 @@ class Turn:
         about_us = body.get("response") == "utter_feedback"
         if about_us and self.conversation.holder != "bot":  # a new case since: "no" and "1" are for its operator
             return None
+        ended = desk.ended_last(self.session, self.conversation) if about_us else None
+        if ended is not None and ended.rating is not None:
+            return None  # they have said it: the next "yes" is for the bot
         index = choices.match(self.body["text"], words.line(body, self.conversation.language).choices)
         if index is None and about_us:
             helped = answers.yes_or_no(self.body["text"])
@@ -276,12 +279,7 @@ class Turn:
         elif asked == "callback_way":
             self._other_way()
         elif asked == "rate":
-            last = self.session.execute(
-                select(Case)
-                .where(Case.conversation_id == self.conversation.id, Case.state == "closed")
-                .order_by(Case.closed_at.desc())
-                .limit(1)
-            ).scalar_one_or_none()
+            last = desk.ended_last(self.session, self.conversation)
             if last is not None:
                 last.rating = picked["value"]
             self._say("utter_feedback_thanks")
@@ -293,16 +291,21 @@ class Turn:
     def _callback(self, when: str) -> None:
         """Whether and when a person may write first. Kept with the conversation; `helpline.safety` enforces it."""
         agreed = when in safety.HOURS
+        if agreed and desk.open_case_of(self.session, self.conversation) is None:  # else nobody would write
+            desk.open_case(self.session, self.conversation, priority="normal", reason="asked", take=False)
         self._agree(contact_first=agreed, when=when if agreed else None, zone=self.settings.timezone.key, way=None)
         self._say("utter_callback_kept" if agreed else "utter_callback_never")
 
     def _other_way(self) -> None:
         """This chat is not the safe way for a call back. Which one is, the person tells in the chat."""
+        if self.conversation.holder == "bot":  # what they write now, a number or a name, is for people alone
+            desk.open_case(self.session, self.conversation, priority="normal", reason="asked")
         self._agree(contact_first=False, way="other")
         self._say("utter_callback_other")
 
     def _agree(self, **agreed: Any) -> None:
-        self.conversation.contact_safety = {**(self.conversation.contact_safety or {}), **agreed}
+        safe = self.conversation.contact_safety or {}
+        self.conversation.contact_safety = {**safe, **agreed, "said": self.message.id}
         if (case := desk.open_case_of(self.session, self.conversation)) is not None:
             database.notify(self.session, database.DESK, case.code)
 
@@ -323,6 +326,7 @@ class Turn:
             self._say("utter_delete_ask")
             return True
         if self.conversation.holder == "waiting" and self._stops(text):
+            self._agree()  # nobody writes until they do, also if their case stays open
             self._leave_queue("utter_stopped")
             return True
         return False

@@ -19,7 +19,8 @@ from helpline.models import Case, Conversation, Message, Operator, OperatorRole,
 
 RULES = ("watched", "silent", "hours")
 """watched: others may read the phone and the person has not written just now; silent: they fell silent after an answer,
-or wrote a day ago, and did not agree that we write first; hours: they agreed, but to another time of the day."""
+or wrote a day ago, and did not agree that we write first, or named another way than this chat; hours: they agreed, but
+to another time of the day."""
 
 SILENT = timedelta(minutes=60)
 """After so long another word of ours is chasing, perhaps onto a phone that somebody else holds by now."""
@@ -45,21 +46,34 @@ def forbids(session: Session, conversation: Conversation) -> str | None:
     """The rule that forbids to write to this person now, from `RULES`; `None` if they may be written to.
 
     An answer on the web page lies there until they look, and one on WhatsApp after its 24 hours is kept until they
-    write, so only the first rule holds for them.
+    write, so only the first rule holds for them. What they agreed to with their last words holds at once.
     """
     agreed = conversation.contact_safety or {}
     now = session.execute(select(func.clock_timestamp())).scalar_one()
     silence = now - (conversation.last_inbound_at or conversation.created_at)
     if agreed.get("watched") and silence > SILENT_WATCHED:
         return "watched"
-    if conversation.channel == "web" or silence <= (SILENT if _answered(session, conversation) else UNANSWERED):
+    if conversation.channel == "web":
         return None
-    if carrying.waits(session, conversation):
+    chosen = _said_last(session, conversation) or (agreed.get("way") and silence > SILENT_WATCHED)
+    if not chosen and silence <= (SILENT if _answered(session, conversation) else UNANSWERED):
         return None
     if not agreed.get("contact_first"):
-        return "silent"
-    zone = ZoneInfo(str(agreed.get("zone") or "UTC"))
-    return None if _in_hours(str(agreed.get("when") or "any"), now, zone) else "hours"
+        return None if carrying.waits(session, conversation) else "silent"
+    # What is kept on WhatsApp may ask them at once to write, so the hours hold there too.
+    return None if _in_hours(str(agreed.get("when") or "any"), now, _zone(agreed)) else "hours"
+
+
+def _zone(agreed: dict[str, Any]) -> ZoneInfo:
+    return ZoneInfo(str(agreed.get("zone") or "UTC"))
+
+
+def _said_last(session: Session, conversation: Conversation) -> bool:
+    """Whether the last that the person said is when and how they may be written to; we promised to keep to that."""
+    said = (conversation.contact_safety or {}).get("said")
+    mine = (Message.conversation_id == conversation.id, Message.author == "person")
+    later = select(Message.id).where(*mine, Message.id > said) if said else None
+    return later is not None and session.execute(later.limit(1)).first() is None
 
 
 def _answered(session: Session, conversation: Conversation) -> bool:
@@ -76,6 +90,19 @@ def _answered(session: Session, conversation: Conversation) -> bool:
 def _in_hours(when: str, now: datetime, timezone: ZoneInfo) -> bool:
     first, last = HOURS.get(when, (0, 0))
     return first <= now.astimezone(timezone).hour < last
+
+
+def agreed_from(session: Session, conversation: Conversation) -> datetime | None:
+    """When the hours begin that the person agreed to, while it is another time of the day; else `None`."""
+    if forbids(session, conversation) != "hours":
+        return None
+    agreed = conversation.contact_safety or {}
+    first, last = HOURS.get(str(agreed.get("when")), (0, 0))
+    if first == last:  # a time that we do not know: nobody shall wait for it
+        return None
+    now = session.execute(select(func.clock_timestamp())).scalar_one().astimezone(_zone(agreed))
+    begin: datetime = now.replace(hour=first, minute=0, second=0, microsecond=0)
+    return begin if begin > now else begin + timedelta(days=1)
 
 
 def lifted(session: Session, case: Case, rule: str) -> Override | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from helpline import audit, desk, screening
+from helpline.desk_models import AuditEntry
 from helpline.models import Case, Operator, Screening
 from locales import translate
 
@@ -88,12 +89,18 @@ def _facts(asked: Asked) -> list[ColumnElement[bool]]:
     return facts
 
 
-def note(session: Session, operator: Operator, asked: Asked) -> None:
-    """That somebody searched, and for which codes."""
+def note(session: Session, operator: Operator, asked: Asked, further: bool = False) -> None:
+    """That somebody searched, and for which codes. `further`: a later page, which belongs to a search that is on record
+    since an hour at most; anybody can write its address, so else it is a search of its own."""
     detail: dict[str, Any] = {name: value for name, value in asdict(asked).items() if value}
     for name in ("since", "until"):
         if name in detail:
             detail[name] = detail[name].date().isoformat()
+    if further:
+        same = AuditEntry.act == "searched", AuditEntry.operator_id == operator.id, AuditEntry.detail == detail
+        hour = AuditEntry.at > func.now() - timedelta(hours=1)
+        if session.execute(select(AuditEntry.id).where(*same, hour).limit(1)).first():
+            return
     audit.record(session, operator.id, "searched", None, **detail)
 
 

@@ -131,9 +131,8 @@ def finish(
     message = session.get(Message, asked.message_id)
     if not TURNS.holds(conversation, owner) or message is None or message.state != "pending":
         return False
-    if conversation.holder != "bot":  # an operator took over while the bot was thinking
-        routing.attach(session, conversation, message)
-        _settle(session, conversation, message)
+    if conversation.holder != "bot":  # an operator took over while the bot was thinking: what they wrote is for them
+        TURNS.release(conversation, more=True)
         return True
     silent = cover.is_called(session, keys, conversation)  # somebody looks at the phone by now: nothing may show
     seal = conversations.seal_of(keys, conversation)

@@ -96,8 +96,12 @@ def opened(session: Session, conversation: Conversation) -> None:
 
 
 def opted_out(session: Session, conversation: Conversation) -> None:
-    """The person wants nothing more: what is held is not kept for the day when they write again."""
+    """The person wants nothing more: what is held is not kept for the day when they write again, nor may anybody write
+    first then because of what they agreed to before."""
     conversation.opted_out_at = func.now()
+    if conversation.contact_safety:
+        refused = {"contact_first": False, "when": None, "way": None}
+        conversation.contact_safety = {**conversation.contact_safety, **refused}
     _settle_held(session, "opted_out", Message.conversation_id == conversation.id)
     database.notify(session, database.DESK, conversation.code)
 

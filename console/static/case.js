@@ -19,6 +19,12 @@
   document.addEventListener("wayline:newest", toNewest);
   document.addEventListener("scroll", () => { if (list() && inSight()) newer().hidden = true; }, { capture: true, passive: true });
 
+  // What grows below the messages (a list, a note, a longer draft) pushes them up; it does not cover the newest.
+  let stays = true;
+  const held = new ResizeObserver(() => stays && byId("scroll") && box() === byId("scroll") && toNewest());
+  held.observe(byId("scroll"));
+  document.addEventListener("scroll", (event) => { if (event.target === byId("scroll")) stays = near(); }, { capture: true, passive: true });
+
   // Whoever knows the dos and don'ts folds them away once, not in every case.
   const folded = () => {
     const conduct = byId("conduct");
@@ -30,17 +36,38 @@
     conduct = byId("conduct");
     folded();
     toNewest();
+    held.observe(byId("scroll"));
   });
 
   // What stands in the reply box besides the draft, and must survive when news draw the box anew.
   const KEPT = ["canned", "beside", "translated"];
   let kept = [], focused = null;
+  let sized = "", shut = false;
   let atEnd = true, amount = 0, height = 0, draft = "", conduct = byId("conduct");
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     // A delivery state that did not change is not announced again.
     const { target, fragment } = event.detail;
     if (target.classList.contains("again") && target.innerHTML === fragment.firstElementChild?.innerHTML) event.detail.shouldSwap = false;
+    if (target.id === "cards") read = target.scrollTop;
     if (target.classList.contains("delivery") && target.textContent === fragment.textContent.trim()) event.detail.shouldSwap = false;
+  });
+  // Whoever reads the cards stays where they read.
+  let read = 0;
+  document.addEventListener("htmx:oobAfterSwap", (event) => {
+    if (event.detail.target.id === "cards") byId("cards").scrollTop = read;
+  });
+  // A colleague who is chosen, and not yet asked, stays chosen when another note arrives.
+  let reader = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const select = event.detail.target.id === "note-rows" && byId("reader");
+    if (!select) return;
+    const drawn = [...select.options].find((one) => one.defaultSelected)?.value ?? "";
+    reader = select.value === drawn ? null : select.value;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id !== "note-rows" || reader === null || !byId("reader")) return;
+    if ([...byId("reader").options].some((one) => one.value === reader)) byId("reader").value = reader;
+    reader = null;
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target !== list()) return;
@@ -48,12 +75,20 @@
     amount = list().children.length;
     height = list().scrollHeight;
     draft = byId("text").value;
+    sized = byId("text").style.height;
+    shut ||= document.activeElement === byId("text");
     kept = KEPT.map(byId);
     focused = kept.some((node) => node.contains(document.activeElement)) ? document.activeElement : null;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== list()) return;
     if (byId("text").value !== draft) byId("text").value = draft;
+    if (byId("text").style.height !== sized) byId("text").style.height = sized;
+    // Whoever was writing when a rule shut the box goes on when it opens, unless they are elsewhere by then.
+    if (!byId("text").disabled) {
+      if (shut && document.activeElement === document.body) byId("text").focus();
+      shut = false;
+    }
     for (const node of kept) if (byId(node.id) !== node) byId(node.id).replaceWith(node);
     if (focused && document.activeElement !== focused) focused.focus();
     if (byId("conduct") !== conduct) {

@@ -5,6 +5,9 @@
   const byId = (id) => document.getElementById(id);
   const language = document.documentElement.lang;
 
+  // htmx keeps the page's path even where it keeps no history; a case's is nobody's business after us.
+  document.addEventListener("DOMContentLoaded", () => sessionStorage.removeItem("htmx-current-path-for-history"));
+
   // ---- Waiting times tick. The page's clock may be wrong: what counts is how far it is from the server's Date header.
   let skew = 0;
   document.addEventListener("htmx:afterOnLoad", (event) => {
@@ -27,9 +30,18 @@
   setInterval(tick, 5000);
 
   // ---- Windows
+  // A window gives the focus back to what opened it; news may have drawn that anew.
+  const openers = new Map();
+  document.addEventListener("close", (event) => {
+    const now = document.activeElement;
+    if (now === document.body || event.target.contains(now)) byId(openers.get(event.target.id))?.focus();
+  }, { capture: true });
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]"), closer = event.target.closest("[data-close]");
-    if (opener) byId(opener.dataset.open).showModal();
+    if (opener) {
+      byId(opener.dataset.open).showModal();
+      openers.set(opener.dataset.open, opener.id);
+    }
     if (closer) closer.closest("dialog").close();
   });
 
@@ -67,10 +79,17 @@
     b: () => document.dispatchEvent(new Event("wayline:newest")),
     "?": () => byId("keys").showModal(),
   };
+  // News may shut the field in which somebody types: the rest of their sentence is no list of shortcuts.
+  const PAUSE = 1500;
+  let typed = 0;
+  document.addEventListener("pointerdown", () => (typed = 0));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select");
     if (event.key === "Escape" && typing) event.target.blur();
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const midway = !typing && Date.now() - typed < PAUSE;
+    if (["Escape", "Tab"].includes(event.key)) typed = 0;
+    else if (typing || midway) typed = Date.now();
+    if (midway || typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     // By the key's place where the layout has other letters there: Ukrainian and Arabic keyboards have no "n".
     const latin = /^[a-z?]$/i.test(event.key) ? event.key : event.key === "؟" ? "?" : event.code.replace(/^Key/, "");
     if (!single()) return;

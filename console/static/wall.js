@@ -3,6 +3,7 @@
 
 (() => {
   const EVERY = 5000;
+  new BroadcastChannel("wayline-news").postMessage("changed"); // other tabs of this browser ask, and come here too
   const wall = document.getElementById("wall"), live = document.getElementById("live"), button = document.getElementById("sound");
   const numbers = () => wall.querySelector(".numbers").dataset;
   let before = { ...numbers() }, sound = null;

@@ -117,6 +117,19 @@ def test_the_wall_counts_by_itself_rings_only_when_asked_and_says_when_it_is_old
 SIZES = [(1920, 1080), (1280, 720), (800, 480)]
 
 
+def test_a_tab_that_was_open_before_goes_dark_with_the_wall(desktop: Page, field: Field, address: str) -> None:
+    code = field.case("my secret story")
+    tab = desktop.context.new_page()
+    tab.goto(f"{address}/cases/{code}")
+    expect(tab.locator("#messages")).to_contain_text("my secret story")
+    expect(tab.locator("#live")).to_have_text("Live", timeout=8000)
+    desktop.goto(f"{address}/wall")
+    desktop.get_by_role("button", name="Show the wall in this browser").click()
+    expect(desktop.locator(".numbers")).to_be_visible()
+    expect(tab.locator(".numbers")).to_be_visible(timeout=5000)
+    expect(tab.locator("body")).not_to_contain_text("my secret story")
+
+
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_wall_fits_its_screen_with_figures_that_can_be_read_from_afar(
     width: int, height: int, ines: Page, busy: str, address: str

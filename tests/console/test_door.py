@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
+import sys
+from collections.abc import Iterator
 
 import pytest
-from flask import Flask
+import structlog
+from flask import Flask, request
 from sqlalchemy import Engine, text
 
 from console import roles
-from helpline import operators
+from helpline import logs, operators
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
 from tests.console.conftest import Field, SignIn
@@ -81,9 +86,7 @@ def test_a_route_that_no_role_table_names_stops_the_start(app: Flask) -> None:
         roles.check(app)
 
 
-def test_state_changes_without_a_token_are_refused(
-    app: Flask, sign_in: SignIn, engine: Engine, field: Field
-) -> None:
+def test_state_changes_without_a_token_are_refused(app: Flask, sign_in: SignIn, engine: Engine, field: Field) -> None:
     code = field.case("hello")
     browser = sign_in("ines")  # whose role is in nobody's way
     before = everything(engine)
@@ -94,11 +97,16 @@ def test_state_changes_without_a_token_are_refused(
     assert everything(engine) == before
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "https://evil.example"}, {"Origin": "null"},
-    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-    {"Origin": "null", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
 def test_state_changes_from_elsewhere_are_refused(sign_in: SignIn, headers: dict[str, str]) -> None:
     browser = sign_in("sam")
     assert browser.post("/availability", {"available": "0"}, headers=headers).status_code == 403
@@ -136,8 +144,45 @@ def test_headers_let_nothing_from_elsewhere_in(sign_in: SignIn) -> None:
         assert headers["Cache-Control"] == "no-store" or path.startswith("/static")
 
 
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Logs as the console process writes them, with every library as talkative as it can be."""
+    out = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", out)
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    logs.configure("console")
+    root.setLevel(logging.DEBUG)
+    yield out
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in logs.OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def test_a_failure_on_any_route_is_logged_without_its_words(app: Flask, sign_in: SignIn, printed: io.StringIO) -> None:
+    def broken(**_: object) -> str:
+        raise ValueError("planted secret " + request.form.get("text", "") + request.args.get("q", ""))
+
+    browser = sign_in("ines")
+    for endpoint in app.view_functions.keys() - {"static"}:
+        app.view_functions[endpoint] = broken
+    for method, ask in (("GET", browser.get), ("POST", browser.post)):
+        for endpoint, path in paths(app, method):
+            if endpoint in ("static", "health"):
+                continue
+            data = {"data": {"text": "planted words", "csrf_token": browser.token}} if method == "POST" else {}
+            assert ask(f"{path}?q=planted+address", **data).status_code in (303, 500), endpoint
+            said = printed.getvalue()
+            printed.truncate(0)
+            assert "planted" not in said, endpoint
+            assert "ValueError at" in said or endpoint in roles.PUBLIC, endpoint
+
+
 def test_a_failure_is_logged_without_its_words(
-    app: Flask, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sign_in: SignIn, monkeypatch: pytest.MonkeyPatch, printed: io.StringIO
 ) -> None:
     def broken(*_: object) -> None:
         raise ValueError("planted secret")
@@ -145,6 +190,6 @@ def test_a_failure_is_logged_without_its_words(
     browser = sign_in("sam")
     monkeypatch.setattr("console.queue.load", broken)
     assert browser.get("/").status_code == 500
-    output = "".join(capsys.readouterr())
+    output = printed.getvalue()
     assert "ValueError" in output
     assert "planted secret" not in output

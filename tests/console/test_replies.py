@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from helpline import canned
+from console.replies import _kept
+from helpline import canned, operators
 from helpline.database import Sessions, transaction
 from helpline.desk_models import AuditEntry, CannedReply
+from helpline.models import Operator
 from locales import LANGUAGES, direction
 from tests.console.conftest import Browser, Field, SignIn
 
@@ -39,7 +41,7 @@ def shortcuts(make: Sessions) -> set[str]:
 
 def form(reply: CannedReply, **changed: Any) -> dict[str, Any]:
     """What the browser sends for `reply`; keys of `changed` have _ for -, and `None` takes a field away."""
-    sent: dict[str, Any] = {"shortcut": reply.shortcut}
+    sent: dict[str, Any] = {"shortcut": reply.shortcut, "version": _kept(reply).version()}
     sent |= {f"text-{code}": text for code, text in reply.texts.items()}
     sent |= {f"read-{code}": "1" for code in reply.reviewed}
     sent |= {name.replace("_", "-"): value for name, value in changed.items()}
@@ -168,6 +170,49 @@ def test_what_cannot_be_kept_is_refused_with_a_reason_and_stays_typed(
     assert acts(make) == []
 
 
+def field_of(page: str, name: str) -> str:
+    """What stands in a text's field."""
+    return page.split(f'name="text-{name}"')[1].split(">", 1)[1].split("</textarea>")[0].strip()
+
+
+def test_of_two_who_edit_a_reply_the_later_sees_both_texts_and_loses_none(
+    ines: Browser, sign_in: SignIn, make: Sessions, cast: dict[str, Operator]
+) -> None:
+    with transaction(make) as session:
+        cast["nadia"] = operators.add(session, "nadia", alias="Nadia", roles=("supervisor",))
+    reply = stored(make, "hello")
+    nadia = sign_in("nadia")
+    assert nadia.post(
+        f"/replies/{reply.id}", form(reply, text_uk="Текст Надії", text_fr="De Nadia.", read_fr="1")
+    ).status_code == 303  # fmt: skip
+    answer = ines.post(f"/replies/{reply.id}", form(reply, text_uk="Текст Інес", text_es="De Ines."))
+    assert answer.status_code == 409
+    assert "Nadia saved this reply while you were writing." in answer.text
+    assert stored(make, "hello").texts["uk"] == "Текст Надії", "nothing is overwritten"
+    assert field_of(answer.text, "uk") == "Текст Інес"
+    assert "Текст Надії" in answer.text.split('id="meanwhile-uk"')[1], "both are there"
+    assert field_of(answer.text, "es") == "De Ines."
+    assert field_of(answer.text, "fr") == "De Nadia.", "what only the other changed"
+    assert answer.text.count('id="meanwhile-') == 1
+    version = re.search(r'name="version" value="([^"]*)"', answer.text)
+    assert version
+    again = form(reply, text_uk="Текст обох", text_es="De Ines.", text_fr="De Nadia.", read_fr="1", version=version[1])
+    assert ines.post(f"/replies/{reply.id}", again).status_code == 303
+    kept = stored(make, "hello")
+    assert (kept.texts["uk"], kept.texts["es"], kept.texts["fr"]) == ("Текст обох", "De Ines.", "De Nadia.")
+    assert kept.reviewed == ["fr"]
+
+
+def test_a_refused_text_does_not_overwrite_what_was_saved_meanwhile(ines: Browser, make: Sessions) -> None:
+    reply = stored(make, "hello")
+    page = ines.post(f"/replies/{reply.id}", form(reply, shortcut="x")).text
+    assert f'name="version" value="{_kept(reply).version()}"' in page, "drawn from what it was drawn from before"
+    ines.post(f"/replies/{reply.id}", form(reply, text_uk="Збережено."))
+    assert ines.post(f"/replies/{reply.id}", form(reply, text_uk="Пізніше.")).status_code == 409
+    assert ines.post(f"/replies/{reply.id}", form(reply, text_uk="Без.", version=None)).status_code == 409
+    assert stored(make, "hello").texts["uk"] == "Збережено."
+
+
 def test_characters_that_turn_text_round_are_not_kept(ines: Browser, make: Sessions) -> None:
     reply = stored(make, "hello")
     turned = "a\u202ab\u202bc\u202cd\u202de\u202ef\u2066g\u2067h\u2068i\u2069j\u200cک"
@@ -220,7 +265,7 @@ def test_a_renamed_shipped_reply_does_not_come_back_under_its_old_shortcut(ines:
     with transaction(make) as session:
         assert canned.load(session) == 0
     assert {"hello", "hi"} & shortcuts(make) == {"hi"}
-    assert ines.post(f"/replies/{reply.id}", form(reply, shortcut="hello")).status_code == 303
+    assert ines.post(f"/replies/{reply.id}", form(stored(make, "hi"), shortcut="hello")).status_code == 303
     assert {"hello", "hi"} & shortcuts(make) == {"hello"}
     assert stored(make, "hello").id == reply.id
 

@@ -40,6 +40,8 @@ def test_a_locked_browser_gets_no_other_page_until_a_new_sign_in(sign_in: SignIn
         answer = sam.get(path)
         assert (answer.status_code, answer.headers["Location"]) == (303, "/wall/screen"), path
     assert sam.post(f"/cases/{code}/claim").headers["Location"] == "/wall/screen"
+    part = sam.client.get(f"/cases/{code}/news", headers={"HX-Request": "true"})  # of a tab that was open before
+    assert (part.status_code, part.headers["HX-Redirect"], part.text) == (204, "/wall/screen", "")
     sam.get("/wall/screen")
     assert sam.post("/logout").status_code == 303
     assert sign_in("sam").get("/").status_code == 200

@@ -35,7 +35,7 @@ def silence(make: Sessions, field: Field, code: str, hours: float = 25, **safe: 
 
 def acts(make: Sessions, code: str) -> list[str]:
     with transaction(make) as session:
-        return [entry.act for entry in audit.of_case(session, code)]
+        return [entry.act for entry in audit.of_case(session, code) if entry.act != "listened"]
 
 
 # ---- ready replies

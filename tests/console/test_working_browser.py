@@ -118,6 +118,7 @@ def test_a_draft_outlives_the_session_without_the_browsers_storage(
     expect(gate).to_contain_text("Nobody is signed in yet.")
     stored = sam.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert "Half" not in stored
+    assert code not in stored
     with sam.context.expect_page() as door:
         sam.get_by_role("link", name="Sign in in a new tab").click()
     tab = door.value

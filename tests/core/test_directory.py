@@ -75,7 +75,7 @@ def test_a_good_file_is_read_as_it_was_typed(tmp_path: Path) -> None:
     ({"category": "shelter", "address": "Street 1"}, "address"),
     ({"category": "shelter", "address": "Street 1", "confidential": "yes"}, "address"),
     ({"address": "Street 1", "confidential": "yes"}, "address"), ({"phone": None}, "phone"),
-    ({"sample": "yes"}, "sample"),
+    ({"sample": "yes"}, "sample"), ({"name": "'Law \u202eDesk'"}, "name"), ({"town": "'Osl\u200bo'"}, "town"),
 ])  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_field(tmp_path: Path, changed: dict[str, str | None], field: str) -> None:
     file = written(tmp_path, **changed)
