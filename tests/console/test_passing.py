@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, update
 
 from console import endings, labels
 from console import passing as pages
-from helpline import conversations, cover, desk, notes, passing, skills, waiting, wrapping
+from helpline import conversations, cover, notes, passing, skills, waiting, wrapping
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Operator
@@ -393,15 +393,3 @@ def test_every_code_of_an_ending_has_words() -> None:
     )  # fmt: skip
     for words, codes in pairs:
         assert set(words) == set(codes)
-
-
-def test_the_end_of_one_of_two_cases_does_not_say_that_the_bot_answers(
-    sam: Browser, ines: Browser, held: str, make: Sessions
-) -> None:
-    with transaction(make) as session:
-        row = session.execute(select(Case).where(Case.code == held)).scalar_one().conversation
-        complaint = desk.open_complaint(session, row).code
-    ines.post(f"/cases/{complaint}/claim")
-    page = unescape(ines.post(f"/cases/{complaint}/close", {"outcome": "helped"}, follow_redirects=True).text)
-    assert f"Case {complaint} is closed. Another case of this chat is still open." in page
-    assert "the bot answers" not in page

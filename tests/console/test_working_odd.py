@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from html import unescape
 from io import BytesIO
 
 import pytest
 from sqlalchemy import select
 
 from console import uploads
-from helpline import conversations
+from helpline import conversations, desk
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Attachment, Message, Part
@@ -101,3 +102,16 @@ def test_characters_that_turn_a_line_round_are_not_sent_and_persian_joiners_are(
     with transaction(make) as session:
         said = conversations.transcript(session, keys, field.find(session, code).conversation)
     assert said[-1].body["text"] == "abc می\u200cخواهم \u2067x\u2069"
+
+
+def test_the_end_of_one_of_two_cases_does_not_say_that_the_bot_answers(
+    sign_in: SignIn, field: Field, make: Sessions
+) -> None:
+    held, sam, ines = field.case("hello"), sign_in("sam"), sign_in("ines")
+    sam.post(f"/cases/{held}/claim")
+    with transaction(make) as session:
+        complaint = desk.open_complaint(session, field.find(session, held).conversation).code
+    ines.post(f"/cases/{complaint}/claim")
+    page = unescape(ines.post(f"/cases/{complaint}/close", {"outcome": "helped"}, follow_redirects=True).text)
+    assert f"Case {complaint} is closed. Another case of this chat is still open." in page
+    assert "the bot answers" not in page
