@@ -60,7 +60,8 @@ def trace(response: Response) -> Response:
     """Whoever got anything of somebody's case was there, also without the page that says so: asked for alone, a part
     of a page would leave no trace. Without the trace there is no answer."""
     code = (request.view_args or {}).get("code")
-    if code and request.method == "GET" and response.status_code < 300 and request.endpoint != "presence.lines":
+    shown = response.status_code < 300 and "HX-Redirect" not in response.headers
+    if code and request.method == "GET" and shown and request.endpoint != "presence.lines":
         with database.transaction(console().make) as session:
             case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()
             if case is not None and case.operator_id != me().id:
