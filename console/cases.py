@@ -6,13 +6,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from console import cards, endings, labels, notes, queue, roles, safety, translator, uploads
+from console import cards, endings, labels, notes, queue, reach, roles, safety, translator, uploads
 from console.accounts import me
 from console.attached import Attached
 from console.context import console
@@ -87,7 +87,7 @@ def mine() -> ResponseReturnValue:
 @blueprint.get("/<code>")
 def page(code: str) -> ResponseReturnValue:
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         records.saw(session, case, me().id)
         search.note_reading(session, me(), case)
         entries = _entries(session, case)
@@ -112,7 +112,7 @@ def news(code: str) -> ResponseReturnValue:
     became of the files that were being `fetching` when it was drawn."""
     shown, waited_for = _ids(request.args.get("shown", "")), _ids(request.args.get("fetching", ""))
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         recent = _entries(session, case, after=min(shown) - 1 if shown else 0)
         fresh = [entry for entry in recent if entry.id not in shown]
         files = _files(session, case, waited_for)
@@ -139,14 +139,14 @@ def claim(code: str) -> ResponseReturnValue:
     """Take the case. Who was second reads who has it, and is sent back to the queue."""
     try:
         with database.transaction(console().make) as session:
-            _visible(session, code)
+            reach.case(session, code)
             desk.claim(session, console().keys, code, session.get_one(Operator, me().id))
     except desk.AtLimit:
         flash(queue.at_limit(), "warning")
         return redirect(url_for("queue.home"), 303)
     except desk.NotClaimable:
         with database.transaction(console().make) as session:
-            flash(_taken(_visible(session, code)), "warning")
+            flash(_taken(reach.case(session, code)), "warning")
         return redirect(url_for("queue.home"), 303)
     return redirect(url_for("cases.page", code=code), 303)
 
@@ -167,7 +167,7 @@ def reply(code: str) -> ResponseReturnValue:
         return _refused(_("This is too long: at most %(most)s characters.", most=MAX_REPLY), 422)
     try:
         with database.transaction(console().make) as session:
-            case = _visible(session, code)
+            case = reach.case(session, code)
             # Opting out a moment later is noticed by `desk.reply` and by delivery; this is for the words.
             why = _desk(session, case).closed_because
             if why:
@@ -195,7 +195,7 @@ def close(code: str) -> ResponseReturnValue:
     """End the case with its codes; only the outcome is required."""
     try:
         with database.transaction(console().make) as session:
-            case = _visible(session, code)
+            case = reach.case(session, code)
             wrap_up, mine = endings.read(case), session.get_one(Operator, me().id)
             silent = rules.forbids(session, case.conversation) is not None
             told = desk.close(session, console().keys, case, mine, wrap_up["outcome"], wrap_up)
@@ -218,13 +218,6 @@ def close(code: str) -> ResponseReturnValue:
     else:
         flash(_("Case %(code)s is closed. The person was not told, because they wrote the cover word.", code=code))
     return redirect(url_for("queue.home"), 303)
-
-
-def _visible(session: Session, code: str) -> Case:
-    case = roles.visible(session, me(), code)
-    if case is None:
-        abort(404)
-    return case
 
 
 def _entries(session: Session, case: Case, after: int = 0) -> list[Entry]:

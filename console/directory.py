@@ -7,16 +7,15 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from console import roles, service_labels
+from console import reach, service_labels
 from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
 from helpline import database, desk, directory, directory_card, referrals
 from helpline.desk_models import Service
-from helpline.models import Case, Operator
+from helpline.models import Operator
 
 blueprint = Blueprint("directory", __name__, url_prefix="/cases/<code>/services")
 
@@ -36,7 +35,7 @@ class Found:
 def search(code: str) -> ResponseReturnValue:
     """The dialog's content: what the person's country has, or what was looked for."""
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         demo, now = console().settings.demo, datetime.now(UTC)
         countries = directory.countries(session, demo)
         known = case.conversation.country or console().settings.country or ""
@@ -67,7 +66,7 @@ def search(code: str) -> ResponseReturnValue:
 def card(code: str, service_id: int) -> ResponseReturnValue:
     """The card in the person's language. Nothing is recorded before it is sent: see `referrals.name_all`."""
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         service = directory.get(session, service_id, console().settings.demo)
         if service is None:
             abort(404)
@@ -79,7 +78,7 @@ def named(code: str, service_id: int) -> ResponseReturnValue:
     """The operator has told the person about this service in words of their own."""
     try:
         with database.transaction(console().make) as session:
-            case = _visible(session, code)
+            case = reach.case(session, code)
             service = directory.get(session, service_id, console().settings.demo)
             if service is None:
                 abort(404)
@@ -90,10 +89,3 @@ def named(code: str, service_id: int) -> ResponseReturnValue:
     except desk.NotClaimable:
         return render_template("_refused.html", why=_("You do not hold this case any more.")), 409
     return Response(render_template("_refused.html", why=said), 200, {"HX-Trigger": "desk"})
-
-
-def _visible(session: Session, code: str) -> Case:
-    case = roles.visible(session, me(), code)
-    if case is None:
-        abort(404)
-    return case

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, redirect, url_for
+from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
-from console import queue, roles
+from console import queue, reach, roles
 from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
 from helpline import database, desk, following
-from helpline.models import Case, Operator
+from helpline.models import Operator
 
 blueprint = Blueprint("following", __name__, url_prefix="/cases")
 
@@ -21,7 +20,7 @@ def again(code: str) -> ResponseReturnValue:
     """Open it again, to keep what was agreed."""
     try:
         with database.transaction(console().make) as session:
-            case, mine = _visible(session, code), session.get_one(Operator, me().id)
+            case, mine = reach.case(session, code), session.get_one(Operator, me().id)
             new = following.open_again(session, console().keys, case, mine, roles.supervises(mine)).code
     except following.NotPromised:
         return _gone(code)
@@ -38,18 +37,11 @@ def let_go(code: str) -> ResponseReturnValue:
     try:
         with database.transaction(console().make) as session:
             mine = session.get_one(Operator, me().id)
-            following.let_go(session, _visible(session, code), mine, roles.supervises(mine))
+            following.let_go(session, reach.case(session, code), mine, roles.supervises(mine))
     except following.NotPromised:
         return _gone(code)
     flash(_("Case %(code)s is off your list.", code=code))
     return redirect(url_for("queue.home"), 303)
-
-
-def _visible(session: Session, code: str) -> Case:
-    case = roles.visible(session, me(), code)
-    if case is None:
-        abort(404)
-    return case
 
 
 def _gone(code: str) -> ResponseReturnValue:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
@@ -15,22 +13,15 @@ from console import guard, session
 from console.accounts import PASSPHRASE_MAX, PASSPHRASE_MIN, by_uniquifier, hashed, matching, me, normal
 from console.context import console
 from console.i18n import gettext as _
-from helpline import database, operators
+from helpline import database, operators, peers
 from helpline.models import Case, Operator
 
 blueprint = Blueprint("login", __name__)
 
 
 def address() -> str:
-    """Where the request comes from, for limits only. A reverse proxy is believed if it is near (as in the gateway):
-    else all the world would be one address, and one guesser would shut the door for everybody."""
-    peer = request.remote_addr or ""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    try:
-        near = not ipaddress.ip_address(peer).is_global
-    except ValueError:
-        near = False
-    return forwarded if near and forwarded else peer
+    """Where the request comes from, for limits only."""
+    return peers.address(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
 
 
 limiter = Limiter(address, storage_uri="memory://", headers_enabled=False)

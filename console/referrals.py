@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from console import roles, service_labels
+from console import reach, service_labels
 from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
@@ -66,7 +66,7 @@ def change(code: str, referral_id: int) -> ResponseReturnValue:
     state = request.form.get("state", "")
     try:
         with database.transaction(console().make) as session:
-            case = _visible(session, code)
+            case = reach.case(session, code)
             operator = session.get_one(Operator, me().id)
             referrals.change(session, case, operator, referral_id, state, request.form.get("said_yes") == "1")
     except referrals.NotPossible as refusal:
@@ -85,7 +85,7 @@ def change(code: str, referral_id: int) -> ResponseReturnValue:
 def question(code: str, referral_id: int) -> ResponseReturnValue:
     """What to ask before anything is passed on, in the person's language."""
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         row = next((one for one in referrals.of_case(session, case) if one.id == referral_id), None)
         if row is None or row.service is None:
             abort(404)
@@ -102,10 +102,3 @@ def _why(code: str) -> str:
         "consent": _("They have not agreed that anything is passed on. Ask them first, then note that they said yes."),
         "holder": _("You do not hold this case any more."),
     }.get(code, _("That does not follow on what stands here. Somebody else may have changed it: look again."))
-
-
-def _visible(session: Session, code: str) -> Case:
-    case = roles.visible(session, me(), code)
-    if case is None:
-        abort(404)
-    return case

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
-from console import roles
+from console import reach
 from console.accounts import me
 from console.context import console
 from console.i18n import gettext as _
 from helpline import database, desk, typing_sign
-from helpline.models import Case
 
 blueprint = Blueprint("typing_sign", __name__, url_prefix="/cases")
 
@@ -20,7 +18,7 @@ blueprint = Blueprint("typing_sign", __name__, url_prefix="/cases")
 def person(code: str) -> ResponseReturnValue:
     """The line below the messages: words while the person types, else nothing."""
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         types = case.state in desk.HELD and typing_sign.person_types(session, case.conversation)
     return _("The person is typing…") if types else ""
 
@@ -29,14 +27,7 @@ def person(code: str) -> ResponseReturnValue:
 def operator(code: str) -> ResponseReturnValue:
     """I type. Only who has the case is shown to the person."""
     with database.transaction(console().make) as session:
-        case = _visible(session, code)
+        case = reach.case(session, code)
         if case.state == "claimed" and case.operator_id == me().id:
             typing_sign.operator(session, case.conversation)
     return "", 204
-
-
-def _visible(session: Session, code: str) -> Case:
-    case = roles.visible(session, me(), code)
-    if case is None:
-        abort(404)
-    return case

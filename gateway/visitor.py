@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import secrets
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Response, request
 
 from gateway.store import store
-from helpline import languages
+from helpline import languages, peers
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -66,14 +65,8 @@ def may_begin() -> bool:
 
 
 def address() -> str:
-    """Where the request comes from, for limits only. A reverse proxy is believed if it is near."""
-    peer = request.remote_addr or ""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    try:
-        near = not ipaddress.ip_address(peer).is_global
-    except ValueError:
-        near = False
-    return forwarded if near and forwarded else peer
+    """Where the request comes from, for limits only."""
+    return peers.address(request.remote_addr or "", request.headers.get("X-Forwarded-For", ""))
 
 
 def _origins() -> set[str]:
