@@ -1,7 +1,7 @@
 """Talking again as agreed: what was promised to a person at the end of a case stays with somebody until it is kept.
 
-A promise ends when the case is opened again, when the person has come back by themselves, when they asked us not to
-write, or when whoever has it lets it go.
+A promise ends when the case is opened again, when the person has come back to an operator by themselves, when they
+asked us not to write, or when whoever has it lets it go.
 """
 
 from __future__ import annotations

@@ -178,7 +178,13 @@ DECLARED = (
         parse=_url,
     ),
     Setting("WAYLINE_TRANSLATOR_KEY", "translator_key", "Its API key, if it wants one.", secret=True),
-    Setting("WAYLINE_LANGUAGE", "language", "Language used until the person's is known.", "en", _language),
+    Setting(
+        "WAYLINE_LANGUAGE",
+        "language",
+        "Language used until the person's is known, and to the person on call.",
+        "en",
+        _language,
+    ),
 )
 
 

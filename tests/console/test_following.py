@@ -29,6 +29,7 @@ def test_it_stands_on_the_queue_page_with_what_was_agreed(promised: tuple[Browse
     assert "You agreed to talk again" in listed
     assert "from 17 to 21 o&#39;clock (Europe/Warsaw)" in listed
     assert f'href="/cases/{code}"' in listed
+    assert "<time" in listed
     assert code not in sign_in("olha").get("/calls").text
     page = sam.get(f"/cases/{code}").text
     assert "Open again" in page

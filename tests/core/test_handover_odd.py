@@ -13,7 +13,7 @@ from helpline.keys import Keyring
 from helpline.models import Case, Message, Operator
 from helpline.settings import Settings
 from tests.core.conftest import Work, Writes
-from tests.core.fakes import FakeBot, FakeChannel, answers, response
+from tests.core.fakes import FakeBot, FakeChannel, answers, response, until
 from tests.core.test_callback import waits
 from tests.core.test_cover import hand_to, names
 from tests.core.test_passing import hands_over
@@ -178,6 +178,13 @@ def complains(person: Person, ines: Operator | None = None) -> str:
     return code
 
 
+def code_of(person: Person) -> str:
+    """Of the latest case of this person."""
+    case = person.case()
+    assert case is not None
+    return case.code
+
+
 def ends(person: Person, code: str, operator: Operator) -> bool:
     with transaction(person.make) as session:
         case = session.execute(select(Case).where(Case.code == code)).scalar_one()
@@ -260,9 +267,7 @@ def test_the_rating_is_of_the_case_that_an_operator_ended(
     with work():
         person.says("hello")
         hand_to("operator", person, operator)
-        mine = person.case()
-        assert mine is not None
-        ends(person, mine.code, operator)
+        ends(person, code_of(person), operator)
         person.listens()
         hand_to("waiting", person, operator)
         person.says("stop")
@@ -279,9 +284,7 @@ def test_a_yes_after_the_rating_is_for_the_bot_again(
     with work():
         person.says("hello")
         hand_to("operator", person, operator)
-        mine = person.case()
-        assert mine is not None
-        ends(person, mine.code, operator)
+        ends(person, code_of(person), operator)
         assert names(person.says("yes"))[-1] == "utter_feedback_thanks"
         asked = len(bot.requests)
         person.says("yes")
@@ -365,7 +368,6 @@ def test_what_was_written_while_an_operator_took_over_is_read_as_what_it_is(
         bot.rule = lambda request: answers(response("utter_menu"), seconds=1)
         asked = len(bot.requests)
         person.says("delete", wait=False)
-        while len(bot.requests) == asked:
-            pass
+        assert until(lambda: len(bot.requests) > asked, 5)
         hand_to("operator", person, operator)
         assert names(person.listens())[-1] == "utter_delete_ask"
