@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
+from playwright.sync_api import TimeoutError as TimedOut
 from sqlalchemy import func
 
 from helpline import typing_sign
@@ -14,8 +16,28 @@ from tests.console.conftest import CHROMIUM, Field, SignIn
 
 
 def types(make: Sessions, field: Field, code: str) -> None:
-    with transaction(make) as session:
-        typing_sign.person(session, field.find(session, code).conversation)
+    """As a chat page does: it tells again, for a conversation that is being worked on is left alone."""
+    for _ in range(20):
+        with transaction(make) as session:
+            typing_sign.person(session, field.find(session, code).conversation)
+        with make() as session:
+            if field.find(session, code).conversation.typing_at is not None:
+                return
+        time.sleep(0.1)
+    raise AssertionError("never noted")
+
+
+def holding(desktop: Page, address: str, code: str) -> None:
+    """The operator has the case, and the page has drawn what came of that."""
+    desktop.goto(f"{address}/cases/{code}")
+    desktop.keyboard.press("c")
+    expect(desktop.locator("#text")).to_be_enabled()
+    expect(desktop.locator("#live")).to_have_text("Live")
+    while True:
+        try:
+            desktop.wait_for_event("request", timeout=1500)
+        except TimedOut:
+            return
 
 
 def operator_typed(make: Sessions, field: Field, code: str) -> bool:
@@ -63,10 +85,7 @@ def test_the_sign_comes_by_itself_and_goes_with_their_words(
     desktop: Page, field: Field, make: Sessions, address: str
 ) -> None:
     code = field.case("hello")
-    desktop.goto(f"{address}/cases/{code}")
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
-    expect(desktop.locator("#live")).to_have_text("Live")
+    holding(desktop, address, code)
     asked: list[str] = []
     desktop.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
     types(make, field, code)
@@ -84,3 +103,30 @@ def test_the_sign_comes_by_itself_and_goes_with_their_words(
     assert told.value.post_data is None  # nothing of what is typed
     desktop.wait_for_timeout(300)
     assert operator_typed(make, field, code)
+
+
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+def test_a_sign_that_comes_while_the_page_looks_is_not_lost(
+    desktop: Page, field: Field, make: Sessions, address: str
+) -> None:
+    code = field.case("hello")
+    holding(desktop, address, code)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def slow(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    desktop.route("**/typing", slow)
+    desktop.evaluate("htmx.trigger(document.body, 'typing')")
+    for _ in range(100):
+        desktop.wait_for_timeout(50)
+        if held:
+            break
+    assert held[0][1].text() == ""
+    types(make, field, code)
+    desktop.wait_for_timeout(1000)  # the page hears of it
+    held[0][0].fulfill(response=held[0][1])
+    expect(desktop.locator("#typing")).to_have_text("The person is typing…", timeout=5000)
