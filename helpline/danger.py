@@ -7,6 +7,7 @@ It must work when the bot does not, so it is a list that people can read, not a 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from helpline.normalise import words
 
 FOLDER = Path(__file__).parent.parent / "data" / "danger"
 KINDS = ("danger_now", "self_harm")
+UNLESS = "unless"
+"""The list of phrases that take a `danger_now` back where it begins after their first word or right after them:
+"nobody is … chasing me". Nothing takes back that somebody wants to die."""
 GAP = "…"
 GAP_WORDS = 3
 
@@ -34,12 +38,18 @@ class _Phrase:
     words: tuple[str, ...]
     alarm: Alarm
 
-    def at(self, text: list[str], start: int, word: int = 0) -> bool:
+    def at(self, text: list[str], start: int) -> bool:
+        return next(self.ends(text, start), None) is not None
+
+    def ends(self, text: list[str], start: int, word: int = 0) -> Iterator[int]:
+        """The places after the phrase where it stands at `start`: a gap may end in several ways."""
         if word == len(self.words):
-            return True
-        if self.words[word] == GAP:
-            return any(self.at(text, start + skip, word + 1) for skip in range(GAP_WORDS + 1))
-        return start < len(text) and _same(self.words[word], text[start]) and self.at(text, start + 1, word + 1)
+            yield start
+        elif self.words[word] == GAP:
+            for skip in range(GAP_WORDS + 1):
+                yield from self.ends(text, start + skip, word + 1)
+        elif start < len(text) and _same(self.words[word], text[start]):
+            yield from self.ends(text, start + 1, word + 1)
 
 
 def _same(pattern: str, word: str) -> bool:
@@ -68,13 +78,13 @@ _Index = dict[str, list[_Phrase]]
 
 
 @cache
-def _phrases() -> tuple[_Index, _Index]:
+def _phrases(*kinds: str) -> tuple[_Index, _Index]:
     """Phrases by their first word, and those that begin with a prefix by its first two letters."""
     exact: _Index = defaultdict(list)
     prefixed: _Index = defaultdict(list)
     for path in sorted(FOLDER.glob("*.yml")):
         lists = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for kind in KINDS:
+        for kind in kinds:
             for text in lists[kind]:
                 phrase = _compile(text, Alarm(kind, path.stem))
                 first = phrase.words[0]
@@ -82,15 +92,36 @@ def _phrases() -> tuple[_Index, _Index]:
     return exact, prefixed
 
 
+def _beginning(message: list[str], *kinds: str) -> Iterator[tuple[int, _Phrase]]:
+    """Places in the message and the phrases that may stand there, by their first word."""
+    exact, prefixed = _phrases(*kinds)
+    for position, word in enumerate(message):
+        for form in _forms(word):
+            yield from ((position, phrase) for phrase in (*exact.get(form, ()), *prefixed.get(form[:2], ())))
+
+
+def _harmless(message: list[str]) -> set[int]:
+    """Places where no `danger_now` begins, because of a phrase of `UNLESS` that stands there or just before."""
+    return {
+        place
+        for start, phrase in _beginning(message, UNLESS)
+        for end in phrase.ends(message, start)
+        for place in range(start + 1, end + 1)
+    }
+
+
 def find(text: str, language: str | None = None) -> Alarm | None:
     """The alarm in `text`, whatever its language: danger_now before self_harm, the list of `language` before others."""
     message = words(text)
-    exact, prefixed = _phrases()
+    harmless: set[int] | None = None  # looked for only where there is something to take back
     found: set[Alarm] = set()
-    for position, word in enumerate(message):
-        starting: list[_Phrase] = [
-            p for form in _forms(word) for p in (*exact.get(form, ()), *prefixed.get(form[:2], ()))
-        ]
-        found.update(phrase.alarm for phrase in starting if phrase.alarm not in found and phrase.at(message, position))
+    for position, phrase in _beginning(message, *KINDS):
+        if phrase.alarm in found or not phrase.at(message, position):
+            continue
+        if phrase.alarm.kind == KINDS[0]:
+            harmless = _harmless(message) if harmless is None else harmless
+            if position in harmless:
+                continue
+        found.add(phrase.alarm)
     ranked = sorted(found, key=lambda alarm: (KINDS.index(alarm.kind), alarm.language != language, alarm.language))
     return ranked[0] if ranked else None

@@ -381,10 +381,15 @@ class Worker:
                 await asyncio.wait_for(self.stopping.wait(), housekeeping.EVERY)
 
 
-def main(settings: Settings) -> None:
-    """Run a worker until SIGTERM or SIGINT."""
+def warm_up() -> None:
+    """Read the lists that messages are compared with, so that the first person does not wait for that."""
     danger.find("warm up")
     languages.detect("warm up the detector once")
+
+
+def main(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT."""
+    warm_up()
     engine = database.engine(settings, pool=TURNS_AT_ONCE + SENDS_AT_ONCE + fetching.AT_ONCE)
     worker = Worker(settings, engine, keyring(settings), providers.channels(settings))
 

@@ -25,7 +25,7 @@ from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Screening
 from helpline.settings import Settings
-from helpline.worker import Worker
+from helpline.worker import Worker, warm_up
 
 _ids = itertools.count(1)
 
@@ -99,6 +99,7 @@ def worker(
     settings: Settings, engine: Engine, keys: Keyring, channels: dict[str, Channel] | None = None
 ) -> Iterator[Worker]:
     """A worker that runs in a thread of its own until the block ends."""
+    warm_up()
     made = Worker(settings, engine, keys, channels or {})
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(made.run()), daemon=True)

@@ -51,6 +51,44 @@ def test_everyday_sentences_match_nothing(language: str) -> None:
     assert [text for text in LISTS[language]["look_alikes"] if danger.find(text)] == []
 
 
+@pytest.mark.parametrize("language", LISTS)
+def test_what_takes_an_alarm_back_is_needed(language: str) -> None:
+    """Every list has some, and a sentence in it would be an alarm without them."""
+    assert LISTS[language][danger.UNLESS]
+    taken_back = [text for text in LISTS[language]["look_alikes"] if danger._harmless(danger.words(text))]
+    assert any(phrase.at(danger.words(text), place) for text in taken_back for place, phrase in _starting(text))
+
+
+def _starting(text: str) -> list[tuple[int, Any]]:
+    return list(danger._beginning(danger.words(text), *danger.KINDS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nobody helps me, he is beating me",
+        "there is nobody here, he is going to kill me",
+        "no one is coming and he is beating me",
+        "my tooth is broken, he is beating me",
+        "никто не помогает, меня бьют",
+        "никто не слышит, меня держат взаперти",
+        "ніхто не чує, мене б'ють",
+        "ніхто мені не вірить мене б'ють",
+        "ما حدا بيسمع، زوجي يضربني هلق",
+        "لا أحد يسمعني وهو يضربني الآن",
+        "ظهري مكسور زوجي يضربني",
+        "هیچکس کمکم نمی‌کنه، شوهرم منو می‌زنه",
+        "personne ne m'entend, il me frappe",
+        "personne ne vient il veut me tuer",
+        "nadie me ayuda, me está pegando",
+        "no hay nadie, nos van a matar",
+        "nimeni nu mă ajută, mă bate acum",
+    ],
+)
+def test_nobody_who_helps_takes_no_alarm_back(text: str) -> None:
+    assert danger.find(text) is not None
+
+
 def test_every_phrase_matches_itself() -> None:
     assert missed(lambda text: text) == []
 

@@ -11,7 +11,10 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index(
-        "cases_promised", "cases", ["operator_id"], unique=False,
+        "cases_promised",
+        "cases",
+        ["operator_id"],
+        unique=False,
         postgresql_where=sa.text("wrap_up ->> 'follow_up' = 'agreed'"),
     )
 
