@@ -164,12 +164,15 @@ def one(
 def save(reply_id: int) -> ResponseReturnValue:
     """Keep the texts. One that changed after a native speaker had read it counts as unread until it is ticked again.
 
-    What somebody else saved since this page was drawn is not overwritten: both are shown (409).
+    What somebody else saved since this page was drawn is not overwritten: both are shown (409). What somebody else
+    deleted can be made anew from what was typed here.
     """
     typed = _typed()
     try:
         with database.transaction(console().make) as session:
-            reply = _found(session, reply_id)
+            reply = _find(session, reply_id)
+            if reply is None:
+                raise Wrong(_("Somebody deleted this reply while you were writing. To keep yours, make it a new one."))
             if request.form.get("version") != _kept(reply).version():
                 raise Changed
             _check(typed)
@@ -179,7 +182,7 @@ def save(reply_id: int) -> ResponseReturnValue:
     except Changed:
         return one(reply_id, typed=typed, changed=True)
     except Wrong as wrong:
-        return one(reply_id, str(wrong), typed)
+        return one(reply_id, str(wrong), typed) if reply else page(str(wrong), typed)
     except canned.Taken:
         return one(reply_id, _taken(), typed)
     _say(typed, unread)
@@ -194,8 +197,12 @@ def delete(reply_id: int) -> ResponseReturnValue:
     return redirect(url_for("replies.page"), 303)
 
 
+def _find(session: Session, reply_id: int) -> CannedReply | None:
+    return canned.find(session, reply_id) if reply_id < 2**31 else None  # a column's largest number
+
+
 def _found(session: Session, reply_id: int) -> CannedReply:
-    found = canned.find(session, reply_id) if reply_id < 2**31 else None  # a column's largest number
+    found = _find(session, reply_id)
     if found is None:
         abort(404)
     return found
