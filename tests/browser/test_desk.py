@@ -74,9 +74,10 @@ class Scene:
         page.keyboard.press("Enter")
 
     def claim(self, page: Page) -> None:
-        page.locator(f"#claim-{self.code}").click(timeout=SOON)
+        with page.expect_navigation():
+            page.locator(f"#claim-{self.code}").click(timeout=SOON)
         expect(page.locator("#text")).to_be_enabled(timeout=SOON)
-        expect(page.locator("#live")).to_have_text("Live", timeout=SOON)  # the page's scripts run
+        expect(page.locator("#live")).to_have_text("Live", timeout=SOON)
 
     def open(self, page: Page) -> None:
         page.goto(f"{self.address}/cases/{self.code}")

@@ -49,6 +49,13 @@ def end_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console_session, "seconds_left", seconds_left)
 
 
+def claims(page: Page) -> None:
+    """Press the shortcut; come back when the case is claimed and its page drawn anew with its scripts at work."""
+    with page.expect_navigation():
+        page.keyboard.press("c")
+    expect(page.locator("#text")).to_be_enabled()
+
+
 def picture(format: str = "PNG", color: str = "steelblue", **more: Any) -> bytes:
     """A small picture with something to see."""
     made = Image.new("RGB", (240, 160), color)
@@ -149,8 +156,11 @@ class Field:
 
     def write(self, session: Any, conversation: Conversation, body: dict[str, Any]) -> Message:
         message = Message(
-            conversation_id=conversation.id, author="person", channel=conversation.channel,
-            provider_id=f"p{next(_ids)}", state="handled",
+            conversation_id=conversation.id,
+            author="person",
+            channel=conversation.channel,
+            provider_id=f"p{next(_ids)}",
+            state="handled",
             body_sealed=conversations.seal_of(self.keys, conversation).close(body),
         )
         session.add(message)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from helpline import operators, reviewing
 from helpline.database import Sessions, transaction
 from helpline.models import Case, Operator, Team
-from tests.console.conftest import CHROMIUM, Field, SignIn
+from tests.console.conftest import CHROMIUM, Field, SignIn, claims
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -67,8 +67,7 @@ def test_the_board_follows_what_happens(ines: Page, field: Field, address: str) 
     code = field.case("help", priority="danger", reason="danger_now", topic="danger_now")
     expect(ines.locator(".tile.danger .big")).to_have_text("1", timeout=5000)
     ines.goto(f"{address}/cases/{code}")
-    ines.keyboard.press("c")
-    expect(ines.locator("#text")).to_be_enabled()
+    claims(ines)
     ines.goto(f"{address}/board")
     expect(ines.locator(".seat.available")).to_contain_text(code)
 
@@ -76,8 +75,7 @@ def test_the_board_follows_what_happens(ines: Page, field: Field, address: str) 
 def test_the_operator_sees_who_reads_along(ines: Page, desktop: Page, field: Field, address: str) -> None:
     code = field.case("hello")
     desktop.goto(f"{address}/cases/{code}")
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
     ines.goto(f"{address}/cases/{code}")
     expect(ines.locator(".readers")).to_contain_text("sees that you read along")
     expect(desktop.locator(".readers")).to_contain_text("reads along", timeout=5000)

@@ -59,7 +59,6 @@ def test_a_conversation_by_keyboard_with_a_draft_that_survives_news(sam: Page, f
     sam.keyboard.press("n")
     sam.wait_for_url(f"**/cases/{code}")
     expect(sam.locator("#messages")).to_contain_text("<script>")
-    sam.keyboard.press("c")
     expect(sam.locator("#text")).to_be_enabled()
     sam.keyboard.press("r")
     sam.keyboard.type("Hello qn")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from helpline import directory_file
 from helpline.database import Sessions, transaction
-from tests.console.conftest import CHROMIUM, Field
+from tests.console.conftest import CHROMIUM, Field, claims
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -20,8 +20,7 @@ def case(desktop: Page, field: Field, make: Sessions, address: str) -> str:
         directory_file.load_sample(session)
         field.find(session, code).conversation.country = "PL"
     desktop.goto(f"{address}/cases/{code}")
-    desktop.locator("#claim").click()
-    expect(desktop.locator("#add-service")).to_be_visible()
+    claims(desktop)
     return code
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from helpline import alerts
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
-from tests.console.conftest import CHROMIUM, Field, picture, sound
+from tests.console.conftest import CHROMIUM, Field, claims, picture, sound
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -101,8 +101,7 @@ def test_a_picture_is_chosen_previewed_and_sent_with_its_words(
     file = tmp_path / "map.png"
     file.write_bytes(picture())
     opened(desktop, address, code)
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
     desktop.fill("#text", "This is where we are.")
     with desktop.expect_file_chooser() as chooser:
         desktop.get_by_text("Add a file").click()
@@ -124,8 +123,7 @@ def test_a_picture_is_chosen_previewed_and_sent_with_its_words(
 
 def test_a_refused_file_costs_nobody_their_words(desktop: Page, address: str, code: str) -> None:
     opened(desktop, address, code)
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
     desktop.fill("#text", "Two hours of writing")
     desktop.evaluate(DROP, [list(b"<svg onload=alert(1)>"), "map.png", "image/png"])
     expect(desktop.locator("#chip")).to_contain_text("map.png")
@@ -147,8 +145,7 @@ def test_a_refused_file_costs_nobody_their_words(desktop: Page, address: str, co
 
 def test_a_slow_upload_shows_how_far_it_is(desktop: Page, address: str, code: str) -> None:
     opened(desktop, address, code)
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
 
     def slowly(route: Route) -> None:
         desktop.wait_for_timeout(1500)
@@ -164,9 +161,7 @@ def test_a_slow_upload_shows_how_far_it_is(desktop: Page, address: str, code: st
     expect(desktop.get_by_role("button", name="Send")).to_be_enabled()
 
 
-def test_an_alert_comes_and_goes_without_reload(
-    desktop: Page, address: str, code: str, make: Sessions
-) -> None:
+def test_an_alert_comes_and_goes_without_reload(desktop: Page, address: str, code: str, make: Sessions) -> None:
     for path in ("/", f"/cases/{code}"):
         desktop.goto(address + path)
         expect(desktop.locator("#live")).to_have_text("Live")
@@ -181,8 +176,14 @@ def test_an_alert_comes_and_goes_without_reload(
 
 @pytest.mark.parametrize(("language", "width"), [("en", 360), ("ar", 360), ("ar", 1280)])
 def test_everything_fits_in_both_directions(
-    desktop: Page, field: Field, address: str, code: str, make: Sessions,
-    cast: dict[str, Operator], language: str, width: int,
+    desktop: Page,
+    field: Field,
+    address: str,
+    code: str,
+    make: Sessions,
+    cast: dict[str, Operator],
+    language: str,
+    width: int,
 ) -> None:
     with transaction(make) as session:
         session.get_one(Operator, cast["sam"].id).language = language
@@ -194,8 +195,7 @@ def test_everything_fits_in_both_directions(
     field.send(code, "document", b"%PDF-1.4\n%%EOF\n", name="договір.pdf")
     desktop.set_viewport_size({"width": width, "height": 800})
     desktop.goto(f"{address}/cases/{code}")
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
     desktop.evaluate(DROP, [list(picture()), "a" * 80 + ".png", "image/png"])
     expect(desktop.locator("#chip")).to_be_visible()
     desktop.locator(".reveal").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from helpline import database
 from helpline.database import Sessions, transaction
-from tests.console.conftest import CHROMIUM, Field
+from tests.console.conftest import CHROMIUM, Field, claims
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -132,8 +132,7 @@ def test_words_in_an_own_case_sound_softly_unless_somebody_looks_at_it(
 ) -> None:
     code = field.case("hello")
     sam.goto(f"{address}/cases/{code}")
-    sam.keyboard.press("c")
-    expect(sam.locator("#text")).to_be_enabled()
+    claims(sam)
     switch(sam, "Sound")
     heard(sam, "sine", 2)
 

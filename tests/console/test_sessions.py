@@ -21,7 +21,7 @@ from helpline import operators
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
 from helpline.settings import Settings
-from tests.console.conftest import Browser, Field, SignIn
+from tests.console.conftest import Browser, Field, SignIn, claims
 
 PASSPHRASE = "four unrelated words here"
 
@@ -191,8 +191,7 @@ def test_in_the_browser_an_old_page_keeps_the_draft_and_the_switch(
     page.get_by_role("button", name="Sign in").click()
     page.route("**/desk?*", lambda route: route.abort())  # news would draw the switch anew, with a good token
     page.goto(f"{address}/cases/{code}")
-    page.locator("#claim").click()
-    expect(page.locator("#text")).to_be_enabled()
+    claims(page)
     expect(page.locator("#live")).to_have_text("Live")  # the scripts are there
     page.locator("#text").fill("my draft")
     why = "This page is too old: reload it. Your draft stays until you do."

@@ -12,7 +12,7 @@ from sqlalchemy import func
 
 from helpline import typing_sign
 from helpline.database import Sessions, transaction
-from tests.console.conftest import CHROMIUM, Field, SignIn
+from tests.console.conftest import CHROMIUM, Field, SignIn, claims
 
 
 def types(make: Sessions, field: Field, code: str) -> None:
@@ -30,8 +30,7 @@ def types(make: Sessions, field: Field, code: str) -> None:
 def holding(desktop: Page, address: str, code: str) -> None:
     """The operator has the case, and the page has drawn what came of that."""
     desktop.goto(f"{address}/cases/{code}")
-    desktop.keyboard.press("c")
-    expect(desktop.locator("#text")).to_be_enabled()
+    claims(desktop)
     expect(desktop.locator("#live")).to_have_text("Live")
     while True:
         try:

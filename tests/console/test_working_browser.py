@@ -13,7 +13,7 @@ from sqlalchemy import func
 from helpline import database, operators, safety
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
-from tests.console.conftest import CHROMIUM, Field, end_sessions
+from tests.console.conftest import CHROMIUM, Field, claims, end_sessions
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
@@ -27,8 +27,7 @@ def opened(sam: Page, field: Field, address: str, *said: str, **wanted: Any) -> 
     """The page of a case that Sam has claimed."""
     code = field.case(*(said or ("hello",)), **wanted)
     sam.goto(f"{address}/cases/{code}")
-    sam.keyboard.press("c")
-    expect(sam.locator("#text")).to_be_enabled()
+    claims(sam)
     return code
 
 
@@ -196,9 +195,7 @@ def test_a_colleague_is_called_by_name_in_a_note(sam: Page, field: Field, make: 
         assert field.find(session, code).conversation_id
 
 
-def test_leave_is_asked_in_the_page_and_the_draft_stays(
-    sam: Page, field: Field, make: Sessions, address: str
-) -> None:
+def test_leave_is_asked_in_the_page_and_the_draft_stays(sam: Page, field: Field, make: Sessions, address: str) -> None:
     code = opened(sam, field, address, channel="telegram")
     sam.locator("#text").press_sequentially("Are you there?")
     with transaction(make) as session:

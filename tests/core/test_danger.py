@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpline import danger
+from helpline.normalise import words
 from locales import LANGUAGES
 
 LISTS: dict[str, dict[str, list[str]]] = {
@@ -55,12 +56,12 @@ def test_everyday_sentences_match_nothing(language: str) -> None:
 def test_what_takes_an_alarm_back_is_needed(language: str) -> None:
     """Every list has some, and a sentence in it would be an alarm without them."""
     assert LISTS[language][danger.UNLESS]
-    taken_back = [text for text in LISTS[language]["look_alikes"] if danger._harmless(danger.words(text))]
-    assert any(phrase.at(danger.words(text), place) for text in taken_back for place, phrase in _starting(text))
+    taken_back = [text for text in LISTS[language]["look_alikes"] if danger._harmless(words(text))]
+    assert any(phrase.at(words(text), place) for text in taken_back for place, phrase in _starting(text))
 
 
 def _starting(text: str) -> list[tuple[int, Any]]:
-    return list(danger._beginning(danger.words(text), *danger.KINDS))
+    return list(danger._beginning(words(text), *danger.KINDS))
 
 
 @pytest.mark.parametrize(
