@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
-from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Type
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 import joblib
 import numpy as np
@@ -17,7 +17,6 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.featurizers.sparse_featurizer.sparse_featurizer import SparseFeaturizer
-from rasa.nlu.tokenizers.tokenizer import Tokenizer
 from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, TEXT
 from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
@@ -29,6 +28,8 @@ from bot.tokenizer import clean
 
 CONCEPTS = "concepts"
 KNOWN = "known"
+FOUND = "found"
+"""A training example's concepts, kept from the first look at it to the second."""
 PAIR_SEEN = 3
 """Pairs of concepts that stand together in at least this many examples are features of their own."""
 
@@ -52,10 +53,6 @@ def vector(concepts: FrozenSet[int], size: int, pairs: Pairs, weight: float) -> 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
 class ConceptFeaturizer(SparseFeaturizer, GraphComponent):
     """Concepts and pairs of concepts as sparse sentence features."""
-
-    @classmethod
-    def required_components(cls) -> List[Type]:
-        return [Tokenizer]
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
@@ -83,8 +80,10 @@ class ConceptFeaturizer(SparseFeaturizer, GraphComponent):
 
     def train(self, training_data: TrainingData) -> Resource:
         self.lexicon = Lexicon.load()
-        texts = [clean(message.get(TEXT)) for message in training_data.training_examples if message.get(TEXT)]
-        self.pairs = frequent_pairs([self.lexicon.concepts(text) for text in texts])
+        typed = [message for message in training_data.training_examples if message.get(TEXT)]
+        for message in typed:
+            message.set(FOUND, self.lexicon.concepts(clean(message.get(TEXT))))
+        self.pairs = frequent_pairs([message.get(FOUND) for message in typed])
         with self._storage.write_to(self._resource) as folder:
             joblib.dump((self.lexicon.entries, self.pairs), folder / "concepts.joblib")
         return self._resource
@@ -114,7 +113,9 @@ class ConceptFeaturizer(SparseFeaturizer, GraphComponent):
             if message.get(TEXT) is None:
                 continue
             text = clean(message.get(TEXT))
-            found = self.lexicon.concepts(text)
+            found = message.data.pop(FOUND, None)
+            if found is None:
+                found = self.lexicon.concepts(text)
             row = vector(found, len(self.lexicon.names), self.pairs, self.config["weight"])
             message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
             message.set(CONCEPTS, [self.lexicon.names[number] for number in sorted(found)], add_to_output=True)
