@@ -55,7 +55,6 @@ STALE = 20.0
 LOOK_UP_TIMEOUT = 15.0
 DATABASE_AWAY = 1.0
 
-
 Find = Callable[[], Awaitable[Any]]
 Serve = Callable[[Any], Awaitable[None]]
 
@@ -382,7 +381,7 @@ class Worker:
 
 
 def warm_up() -> None:
-    """Read the lists that messages are compared with, so that the first person does not wait for that."""
+    """Read what messages are compared with: the first person does not wait for that."""
     danger.find("warm up")
     languages.detect("warm up the detector once")
 
@@ -394,9 +393,8 @@ def main(settings: Settings) -> None:
     worker = Worker(settings, engine, keyring(settings), providers.channels(settings))
 
     async def work() -> None:
-        loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, worker.stop)
+            asyncio.get_running_loop().add_signal_handler(name, worker.stop)
         await worker.run()
 
     asyncio.run(work())
