@@ -78,15 +78,20 @@ _Index = dict[str, list[_Phrase]]
 
 
 @cache
+def _lists() -> dict[str, dict[str, list[str]]]:
+    """The file of each language."""
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yml"))}
+
+
+@cache
 def _phrases(*kinds: str) -> tuple[_Index, _Index]:
     """Phrases by their first word, and those that begin with a prefix by its first two letters."""
     exact: _Index = defaultdict(list)
     prefixed: _Index = defaultdict(list)
-    for path in sorted(FOLDER.glob("*.yml")):
-        lists = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for language, lists in _lists().items():
         for kind in kinds:
             for text in lists[kind]:
-                phrase = _compile(text, Alarm(kind, path.stem))
+                phrase = _compile(text, Alarm(kind, language))
                 first = phrase.words[0]
                 (prefixed[first[:2]] if first.endswith("*") else exact[first]).append(phrase)
     return exact, prefixed
