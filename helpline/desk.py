@@ -175,12 +175,33 @@ def claim(session: Session, keys: Keyring, case_code: str, operator: Operator) -
     session.refresh(case)
     audit.record(session, operator.id, "claimed", case.code)
     conversation.holder = "operator"
-    covered = cover.is_on(conversation) or cover.is_called(session, keys, conversation)  # told when the cover ends
-    if not covered and safety.forbids(session, conversation) is None:
-        here = {"response": "utter_operator_here", "args": {"alias": operator.alias}}
-        conversations.say(session, keys, conversation, here, author="system", case_id=case.id)
+    introduce(session, keys, case)
     database.notify(session, database.DESK, case.code)
     return case
+
+
+def introduce(session: Session, keys: Keyring, case: Case) -> None:
+    """Say to the person who has the case. Where nothing may be said now, under the cover or by a rule, it is said once
+    they write, at the latest before the operator's first words (`introduce_late`, `reply`).
+    """
+    conversation = case.conversation
+    covered = cover.is_on(conversation) or cover.is_called(session, keys, conversation)
+    case.untold = covered or safety.forbids(session, conversation) is not None
+    if not case.untold:
+        _say_who_is_here(session, keys, case)
+
+
+def introduce_late(session: Session, keys: Keyring, case: Case | None) -> None:
+    """The person wrote: who was not told yet who has the case is told now."""
+    if case is not None and case.untold and case.state == "claimed":
+        introduce(session, keys, case)
+
+
+def _say_who_is_here(session: Session, keys: Keyring, case: Case) -> None:
+    assert case.operator is not None
+    here = body("utter_operator_here", alias=case.operator.alias)
+    conversations.say(session, keys, case.conversation, here, author="system", case_id=case.id)
+    case.untold = False
 
 
 def lock_held(session: Session, case: Case, operator: Operator) -> Conversation:
@@ -229,6 +250,8 @@ def reply(
     Raises as `may_write` does.
     """
     conversation = may_write(session, keys, case, operator)
+    if case.untold:
+        _say_who_is_here(session, keys, case)
     body: dict[str, Any] = response or {"text": text} | ({"file": upload.kind} if upload else {})
     message = conversations.say(
         session, keys, conversation, body, author="operator", operator_id=operator.id, case_id=case.id

@@ -261,8 +261,9 @@ class Case(Base):
     `announce_at`: when it is next. `wrap_up`: coded ending (helpline.wrapping).
 
     `priority`: 0 danger, 1 child, 2 high, 3 normal. `consent`: shared, confidential, anonymous, or none
-    where nothing was asked yet (danger, bot away). `rating`: what the person said afterwards. A complaint is a case
-    of its own beside the ordinary one, so that neither changes who may see the other.
+    where nothing was asked yet (danger, bot away). `rating`: what the person said afterwards. `untold`: they do not
+    know who has the case, because nothing could be said when it was taken (`desk.introduce`). A complaint is a case of
+    its own beside the ordinary one, so that neither changes who may see the other.
     """
 
     __tablename__ = "cases"
@@ -287,6 +288,7 @@ class Case(Base):
     consent: Mapped[str] = mapped_column(server_default="none")
     outcome: Mapped[str | None]
     rating: Mapped[str | None]
+    untold: Mapped[bool] = mapped_column(server_default=text("false"))
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     claimed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

@@ -134,7 +134,7 @@ def resume(session: Session, keys: Keyring, case: Case, operator: Operator) -> N
     conversation.holder = "operator"
     audit.record(session, operator.id, "resumed", case.code)
     if from_bot:
-        _tell(session, keys, conversation, case, "utter_operator_here", alias=operator.alias)
+        desk.introduce(session, keys, case)
     database.notify(session, database.DESK, case.code)
 
 
@@ -175,7 +175,9 @@ def take_over(session: Session, keys: Keyring, case: Case, supervisor: Operator)
     before, case.operator_id, case.team_id = case.operator_id, supervisor.id, supervisor.team_id
     case.state, case.paused_at, conversation.holder = "claimed", None, "operator"
     audit.record(session, supervisor.id, "took_over", case.code, operator=before)
-    _tell(session, keys, conversation, case, "utter_operator_here", alias=supervisor.alias)
+    session.flush()
+    session.refresh(case, ["operator"])
+    desk.introduce(session, keys, case)
     database.notify(session, database.DESK, case.code)
 
 

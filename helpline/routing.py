@@ -167,6 +167,7 @@ class Turn:
         for case in self.session.execute(claimed.order_by(Case.id)).scalars():  # who came meanwhile could not say so
             if case.operator is not None:
                 self._say("utter_operator_here", alias=case.operator.alias)
+                case.untold = False
 
     def _no_such_number(self, text: str) -> bool:
         """A bare number that stands under no choice: the choices are shown again."""
@@ -353,7 +354,7 @@ class Turn:
                 self.conversation.language, self.conversation.language_source = found, "detected"
 
     def _for_operator(self) -> None:
-        attach(self.session, self.conversation, self.message)
+        desk.introduce_late(self.session, self.keys, attach(self.session, self.conversation, self.message))
         told = self.conversation.acknowledged_at
         if self.conversation.holder == "waiting" and (told is None or self.now - told > WAITING_AGAIN):
             self._say("utter_waiting")

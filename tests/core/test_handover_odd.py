@@ -69,8 +69,14 @@ def test_who_is_here_is_not_said_into_a_watched_phone_that_fell_silent(
     with transaction(make) as session:
         conversations.lock(session, person.row().id).contact_safety = {"watched": True}
     wrote(person, 20)
-    claims(person, operator)
+    case = claims(person, operator)
     assert names(person.listens()) == []
+    with work(channel):
+        assert names(person.says("are you there?")) == ["utter_operator_here"]
+        assert names(person.says("hello?")) == []
+    with transaction(make) as session:
+        desk.reply(session, person.keys, session.get_one(Case, case.id), session.get_one(Operator, operator.id), "Yes.")
+    assert [heard.author for heard in person.listens()] == ["operator"]
 
 
 @pytest.mark.parametrize(
