@@ -40,6 +40,8 @@ def test_it_adds_a_language_model_to_config_yml_and_changes_nothing_else() -> No
     names = [part["name"] for part in dense["pipeline"]]
     place = names.index("LanguageModelFeaturizer")
     added = dense["pipeline"].pop(place)
+    words = dense["pipeline"].pop(names.index("bot.tokenizer.PhoneTokenizer"))
+    assert words.keys() == {"name"}  # that featurizer wants words; nothing else reads them
     assert place < names.index("bot.classifier.JointClassifier")
     assert (added["model_name"], added["model_weights"]) == ("bert", "rasa/LaBSE")
     assert dense == plain, "config.dense.yml must follow config.yml"

@@ -17,7 +17,7 @@ from tests.providers.twilio import TwilioServer
 settings.register_profile("channels", database=None, deadline=None)
 settings.load_profile("channels")
 
-READ_TIMEOUT = 0.3
+READ_TIMEOUT = 1.0
 """Seconds that a channel under test waits for an answer; a local server needs milliseconds."""
 
 

@@ -133,7 +133,7 @@ FAULTS: dict[str, tuple[Fault, SendError]] = {
     ),
     "getFile: 502": (error_page(502), Retry("5xx")),
     "getFile: a proxy": (error_page(403), Retry("proxy")),
-    "getFile: late": (slow(0.6), Retry("ReadTimeout")),
+    "getFile: late": (slow(1.6), Retry("ReadTimeout")),
     "getFile: hung up": (hang_up(), Retry("RemoteProtocolError")),
     "getFile: no path": (
         Fault(Answer.json(200, {"ok": True, "result": {"file_id": "AgAC-1", "file_unique_id": "u"}})),
@@ -165,7 +165,7 @@ ANSWERS: dict[str, tuple[Fault, SendError]] = {
         Fault(Answer(200, CONTENT[:-1], headers={"Content-Length": str(len(CONTENT))})),
         Retry("RemoteProtocolError"),
     ),
-    "late": (slow(0.6), Retry("ReadTimeout")),
+    "late": (slow(1.6), Retry("ReadTimeout")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
 }
 

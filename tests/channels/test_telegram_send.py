@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
         False,
     ),
     "gateway 502 after taking": (broken_after_taking(502), Uncertain("5xx"), True),
-    "reply too late": (slow(0.6), Uncertain("ReadTimeout"), True),
+    "reply too late": (slow(1.6), Uncertain("ReadTimeout"), True),
     "hung up": (hang_up(), Uncertain("RemoteProtocolError"), True),
     "half a reply": (Fault(NOT_JSON, processed=True), Uncertain("NotTelegram"), True),
     "reply without a message": (

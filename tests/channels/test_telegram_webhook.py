@@ -205,7 +205,7 @@ FAULTS: dict[str, tuple[Fault, SendError]] = {
     "refused": (bad_request("wrong parameter"), GiveUp("400")),
     "502": (error_page(502), Retry("5xx")),
     "a proxy's 409": (error_page(409), Retry("proxy")),
-    "late": (slow(0.6), Retry("ReadTimeout")),
+    "late": (slow(1.6), Retry("ReadTimeout")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
     "half a reply": (Fault(Answer(200, '{"ok": true, "result": [{"message": "planted"')), Retry("NotTelegram")),
     "no list": (Fault(Answer.json(200, {"ok": True, "result": {"planted": 1}})), Retry("unreadable")),

@@ -109,7 +109,7 @@ READ_FAULTS: dict[str, tuple[Fault, SendError]] = {
     "too many requests": (api_error(429, 20429), Retry("20429")),
     "broken": (broken_after_taking(503), Retry("503")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
-    "too late": (slow(0.6), Retry("ReadTimeout")),
+    "too late": (slow(1.6), Retry("ReadTimeout")),
     "another reply": (Fault(Answer.json(200, {"whatsapp": None})), Retry("unreadable")),
     "a page": (Fault(Answer(200, "<html></html>", "text/html")), Retry("unreadable")),
 }

@@ -239,7 +239,7 @@ FAULTS: dict[str, tuple[Fault, SendError]] = {
     "a redirect": (error_page(307), Retry("307")),
     "broken": (api_error(500, 20500), Retry("20500")),
     "broken, by a proxy": (broken_after_taking(502), Retry("502")),
-    "too late": (slow(0.6), Retry("ReadTimeout")),
+    "too late": (slow(1.6), Retry("ReadTimeout")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
     "refused": (api_error(400, 20001, QUOTING), GiveUp("20001")),
 } | {name: (fault, Retry("unreadable")) for name, fault in NO_RECORDS.items()}

@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[Fault, SendError]] = {
     "another conflict": (api_error(409, 20409), Retry("20409", after=300.0)),
     "refused": (api_error(400, 20001), GiveUp("20001")),
     "broken": (api_error(500, 20500), Retry("20500")),
-    "too late": (slow(0.6), Retry("ReadTimeout")),
+    "too late": (slow(1.6), Retry("ReadTimeout")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
 }
 

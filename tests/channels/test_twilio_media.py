@@ -82,7 +82,7 @@ FAULTS: dict[str, tuple[Fault, SendError]] = {
     "forbidden": (error_page(403), Retry("403")),
     "too many requests": (api_error(429, 20429), Retry("429")),
     "broken": (error_page(503), Retry("503")),
-    "too late": (slow(0.6), Retry("ReadTimeout")),
+    "too late": (slow(1.6), Retry("ReadTimeout")),
     "hung up": (hang_up(), Retry("RemoteProtocolError")),
     "cut short": (Fault(Answer(200, b"half", headers={"Content-Length": "9"})), Retry("RemoteProtocolError")),
     "gone": (error_page(410), GiveUp("gone")),

@@ -158,7 +158,7 @@ FAULTS: dict[str, tuple[Fault, SendError, bool]] = {
     "a redirect": (error_page(307), Retry("307"), False),
     "server 500": (api_error(500, 20500), Uncertain("20500"), False),
     "server 503 after taking": (broken_after_taking(503), Uncertain("503"), True),
-    "reply too late": (slow(0.6), Uncertain("ReadTimeout"), True),
+    "reply too late": (slow(1.6), Uncertain("ReadTimeout"), True),
     "hung up": (hang_up(), Uncertain("RemoteProtocolError"), True),
     "half a reply": (
         Fault(Answer(201, f'{{"body": "{PLANTED}'), processed=True),

@@ -17,8 +17,8 @@ def test_who_is_here_is_said_before_their_first_words_where_a_supervisor_lifted_
     writes: Writes,
     channel: FakeChannel,
     operator: Operator,
-    ines: Operator,
-    make: Sessions,  # noqa: F811
+    ines: Operator,  # noqa: F811
+    make: Sessions,
 ) -> None:
     person = writes("sms")
     with work(channel):
@@ -44,8 +44,8 @@ def test_who_takes_over_a_watched_and_silent_person_is_named_when_they_write(
     writes: Writes,
     channel: FakeChannel,
     operator: Operator,
-    ines: Operator,
-    make: Sessions,  # noqa: F811
+    ines: Operator,  # noqa: F811
+    make: Sessions,
 ) -> None:
     person = writes("sms")
     with work(channel):
