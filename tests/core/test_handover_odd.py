@@ -36,6 +36,13 @@ def wrote(person: Person, minutes: float) -> None:
         conversations.lock(session, person.row().id).last_inbound_at = func.now() - timedelta(minutes=minutes)
 
 
+def falls_silent(person: Person) -> None:
+    """Others may read the phone, and nothing has come from it for a while."""
+    with transaction(person.make) as session:
+        conversations.lock(session, person.row().id).contact_safety = {"watched": True}
+    wrote(person, 20)
+
+
 def clock(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
     """It is so late in the person's day."""
     monkeypatch.setattr(
@@ -66,9 +73,7 @@ def test_who_is_here_is_not_said_into_a_watched_phone_that_fell_silent(
     person = writes("sms")
     with work(channel):
         waits(person)
-    with transaction(make) as session:
-        conversations.lock(session, person.row().id).contact_safety = {"watched": True}
-    wrote(person, 20)
+    falls_silent(person)
     case = claims(person, operator)
     assert names(person.listens()) == []
     with work(channel):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from helpline import conversations, desk, passing, safety
+from helpline import desk, passing, safety
 from helpline.database import Sessions, transaction
 from helpline.models import Case, Operator
 from tests.core.conftest import Work, Writes
 from tests.core.fakes import FakeChannel
 from tests.core.test_callback import waits
 from tests.core.test_cover import names
-from tests.core.test_handover_odd import claims, ines, wrote  # noqa: F401  # a fixture among them
+from tests.core.test_handover_odd import claims, falls_silent, ines  # noqa: F401  # a fixture among them
 
 
 def test_who_is_here_is_said_before_their_first_words_where_a_supervisor_lifted_the_rule(
@@ -23,9 +23,7 @@ def test_who_is_here_is_said_before_their_first_words_where_a_supervisor_lifted_
     person = writes("sms")
     with work(channel):
         waits(person)
-    with transaction(make) as session:
-        conversations.lock(session, person.row().id).contact_safety = {"watched": True}
-    wrote(person, 20)
+    falls_silent(person)
     case = claims(person, operator)
     person.listens()
     with transaction(make) as session:
@@ -52,9 +50,7 @@ def test_who_takes_over_a_watched_and_silent_person_is_named_when_they_write(
         waits(person)
     case = claims(person, operator)
     assert names(person.listens()) == ["utter_operator_here"]
-    with transaction(make) as session:
-        conversations.lock(session, person.row().id).contact_safety = {"watched": True}
-    wrote(person, 20)
+    falls_silent(person)
     with transaction(make) as session:
         passing.take_over(session, person.keys, session.get_one(Case, case.id), session.get_one(Operator, ines.id))
     assert names(person.listens()) == []
