@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from helpline import desk, passing, safety
 from helpline.database import Sessions, transaction
 from helpline.models import Case, Operator
@@ -10,19 +12,24 @@ from tests.core.fakes import FakeChannel
 from tests.core.test_callback import waits
 from tests.core.test_cover import names
 from tests.core.test_handover_odd import claims, falls_silent, ines  # noqa: F401  # a fixture among them
+from tests.stack import Person
+
+
+@pytest.fixture
+def person(work: Work, writes: Writes, channel: FakeChannel) -> Person:
+    """Somebody whose case waits."""
+    made = writes("sms")
+    with work(channel):
+        waits(made)
+    return made
 
 
 def test_who_is_here_is_said_before_their_first_words_where_a_supervisor_lifted_the_rule(
-    work: Work,
-    writes: Writes,
-    channel: FakeChannel,
+    person: Person,
     operator: Operator,
     ines: Operator,  # noqa: F811
     make: Sessions,
 ) -> None:
-    person = writes("sms")
-    with work(channel):
-        waits(person)
     falls_silent(person)
     case = claims(person, operator)
     person.listens()
@@ -39,15 +46,12 @@ def test_who_is_here_is_said_before_their_first_words_where_a_supervisor_lifted_
 
 def test_who_takes_over_a_watched_and_silent_person_is_named_when_they_write(
     work: Work,
-    writes: Writes,
     channel: FakeChannel,
+    person: Person,
     operator: Operator,
     ines: Operator,  # noqa: F811
     make: Sessions,
 ) -> None:
-    person = writes("sms")
-    with work(channel):
-        waits(person)
     case = claims(person, operator)
     assert names(person.listens()) == ["utter_operator_here"]
     falls_silent(person)
