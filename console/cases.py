@@ -43,7 +43,8 @@ NAMED = re.compile(r"(?:[0-9]{1,18},){0,80}(?:[0-9]{1,18})?")
 
 @dataclass(frozen=True)
 class Desk:
-    """What the operator can do now. `closed_because`: why the reply box is shut, `None` if it is open.
+    """What the operator can do now. `closed_because`: why nothing can be sent, `None` if it can. `drafts`: words may be
+    written all the same, for later.
 
     `files`: the channel carries some. `waits`: an answer is kept until the person writes (WhatsApp). `rule`: the safety
     rule that shuts it, `leave`: the one that a supervisor lifted. `foreign`: no language in common.
@@ -51,6 +52,7 @@ class Desk:
 
     claimable: bool
     holding: bool
+    drafts: bool
     closed_because: str | None
     files: bool
     waits: bool
@@ -262,6 +264,7 @@ def _desk(session: Session, case: Case) -> Desk:
     return Desk(
         claimable=case.state == "waiting" and not erased,
         holding=holding,
+        drafts=holding and not erased,
         closed_because=rule.why if rule else why,
         rule=rule,
         leave=stands if isinstance(stands, safety.Leave) else None,

@@ -39,11 +39,12 @@
     held.observe(byId("scroll"));
   });
 
-  // What stands in the reply box besides the draft, and must survive when news draw the box anew.
-  const KEPT = ["canned", "beside", "translated"];
+  // What stands in the reply box and must survive when news draw the box anew.
+  // The field itself stays: its words, the place in them, and what is being typed at this moment.
+  const KEPT = ["text", "canned", "beside", "translated"];
+  const DRAWN = ["disabled", "placeholder", "aria-describedby"];
   let kept = [], focused = null;
-  let sized = "", shut = false;
-  let atEnd = true, amount = 0, height = 0, draft = "", conduct = byId("conduct");
+  let atEnd = true, amount = 0, height = 0, conduct = byId("conduct");
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     // A delivery state that did not change is not announced again.
     const { target, fragment } = event.detail;
@@ -74,22 +75,17 @@
     atEnd = inSight();
     amount = list().children.length;
     height = list().scrollHeight;
-    draft = byId("text").value;
-    sized = byId("text").style.height;
-    shut ||= document.activeElement === byId("text");
     kept = KEPT.map(byId);
     focused = kept.some((node) => node.contains(document.activeElement)) ? document.activeElement : null;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== list()) return;
-    if (byId("text").value !== draft) byId("text").value = draft;
-    if (byId("text").style.height !== sized) byId("text").style.height = sized;
-    // Whoever was writing when a rule shut the box goes on when it opens, unless they are elsewhere by then.
-    if (!byId("text").disabled) {
-      if (shut && document.activeElement === document.body) byId("text").focus();
-      shut = false;
+    for (const node of kept) {
+      const drawn = byId(node.id);
+      if (drawn === node) continue;
+      if (node.id === "text") for (const name of DRAWN) drawn.hasAttribute(name) ? node.setAttribute(name, drawn.getAttribute(name)) : node.removeAttribute(name);
+      drawn.replaceWith(node);
     }
-    for (const node of kept) if (byId(node.id) !== node) byId(node.id).replaceWith(node);
     if (focused && document.activeElement !== focused) focused.focus();
     if (byId("conduct") !== conduct) {
       conduct = byId("conduct");
@@ -117,7 +113,7 @@
     });
   }
   document.body.addEventListener("replied", () => {
-    byId("text").value = draft = "";
+    byId("text").value = "";
     byId("text").focus();
     toNewest();
   });

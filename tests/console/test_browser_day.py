@@ -10,7 +10,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 from sqlalchemy import func
 
-from helpline import database, desk, notes, operators
+from helpline import database, desk, notes, operators, passing
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Conversation, Operator
@@ -131,21 +131,53 @@ def test_who_reads_further_up_is_not_moved_when_the_reply_box_grows(case: Page) 
     assert case.evaluate(f"{BOX}.scrollTop") == 100
 
 
-def test_the_rest_of_a_sentence_is_no_shortcut_when_a_rule_shuts_the_box(case: Page, news: Callable[..., None]) -> None:
+def test_who_writes_when_a_rule_forbids_to_send_writes_on_where_they_were(
+    case: Page, news: Callable[..., None]
+) -> None:
+    text, send = case.locator("#text"), case.locator("#send")
+    text.focus()
+    case.keyboard.type("I you. ")
+    text.evaluate("field => field.setSelectionRange(2, 2)")
+    case.evaluate("""() => { window.heard = []; document.addEventListener("input", event => heard.push(event.data)); }""")
+    news(opted_out_at=func.now())
+    case.keyboard.type("please hear ", delay=30)
+    expect(send).to_be_disabled()
+    expect(text).to_have_value("I please hear you. ")
+    assert case.evaluate("heard.join('')") == "please hear ", "every letter, none of them a shortcut"
+    case.keyboard.press("Control+Enter")
+    news(opted_out_at=None)
+    expect(send).to_be_enabled()
+    expect(text).to_be_focused()
+    case.keyboard.type("and see ")
+    expect(text).to_have_value("I please hear and see you. ")
+    expect(case.locator(".message.operator")).to_have_count(0)
+
+
+def test_news_do_not_take_the_list_from_who_chooses_a_ready_reply(case: Page, news: Callable[..., None]) -> None:
+    case.locator("#text").focus()
+    case.keyboard.type("/")
+    expect(case.locator("#canned [role=option]").first).to_be_visible()
+    news(opted_out_at=func.now())
+    expect(case.locator("#send")).to_be_disabled()
+    expect(case.locator("#canned-filter")).to_be_focused()
+    case.keyboard.press("Enter")
+    expect(case.locator("#canned")).to_be_hidden()
+    expect(case.locator("#text")).to_have_value(re.compile("..."))
+    expect(case.locator("#text")).to_be_focused()
+
+
+def test_the_rest_of_a_sentence_is_no_shortcut_when_somebody_takes_the_case(
+    case: Page, held: str, field: Field, make: Sessions, keys: Keyring, cast: dict[str, Operator]
+) -> None:
     case.locator("#text").focus()
     case.keyboard.type("I hear you. ")
-    news(opted_out_at=func.now())
+    with transaction(make) as session:
+        passing.take_over(session, keys, field.find(session, held), session.get_one(Operator, cast["ines"].id))
     expect(case.locator("#text")).to_be_disabled()
     case.keyboard.type("please help me", delay=30)
     assert not case.locator("dialog[open]").count()
-    assert case.locator("#pause").inner_text() == "Pause", "nothing was pressed"
+    assert case.url.endswith(held)
     expect(case.locator("#text")).to_have_value("I hear you. ")
-    news(opted_out_at=None)
-    expect(case.locator("#text")).to_be_focused()
-    expect(case.locator("#text")).to_have_value("I hear you. ")
-    case.keyboard.press("Escape")
-    case.keyboard.press("e")
-    expect(case.locator("#closing")).to_be_visible()
 
 
 def test_the_cards_stay_where_they_are_read_and_keep_the_focus(case: Page, news: Callable[..., None]) -> None:

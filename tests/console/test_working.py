@@ -191,7 +191,8 @@ def test_a_rule_shuts_the_box_and_a_supervisor_opens_it_for_a_while(
     silence(make, field, code)
     page = sam.get(f"/cases/{code}").text
     assert "did not agree that we write first" in page
-    assert re.search(r'<textarea id="text"[^>]* disabled', page)
+    assert re.search(r'<button class="main" id="send"[^>]* disabled', page)
+    assert not re.search(r'<textarea id="text"[^>]* disabled', page), "a draft may be written for later"
     assert 'id="ask-supervisor"' in page
     refused = sam.post(f"/cases/{code}/reply", {"text": "hello?"}, **LIVE)
     assert refused.status_code == 409
@@ -219,7 +220,7 @@ def test_a_rule_shuts_the_box_and_a_supervisor_opens_it_for_a_while(
     ines.post(f"/cases/{code}/override/{override}", {"granted": "1"}, **LIVE)
     page = sam.get(f"/cases/{code}").text
     assert "A supervisor lets you write until" in page
-    assert not re.search(r'<textarea id="text"[^>]* disabled', page)
+    assert not re.search(r'<button class="main" id="send"[^>]* disabled', page)
     assert sam.post(f"/cases/{code}/reply", {"text": "hello?"}, **LIVE).status_code == 204
     with transaction(make) as session:
         session.query(Override).update({"until": func.now() - timedelta(seconds=1)})
