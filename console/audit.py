@@ -16,7 +16,7 @@ from console.accounts import me
 from console.context import console
 from console.i18n import gettext
 from console.i18n import lazy_gettext as _
-from helpline import audit, database, search
+from helpline import audit, complaints, database, search
 from helpline.desk_models import AuditEntry
 from helpline.models import Case, Operator
 
@@ -175,8 +175,9 @@ def _target(code: str) -> str:
 
 
 def _existing(session: Session, codes: set[str]) -> set[str]:
-    """Cases that are still there: of the others only the code is left."""
-    return set(session.execute(select(Case.code).where(Case.code.in_(codes))).scalars())
+    """Cases that are still there, and may be opened: of the others there is only the code."""
+    seen = Case.code.in_(codes), complaints.seen_by(me().id, True)
+    return set(session.execute(select(Case.code).where(*seen)).scalars())
 
 
 def _number(text: str) -> int | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from babel.units import format_unit
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from console import queue, roles
@@ -18,7 +18,7 @@ from console.accounts import me
 from console.context import console
 from console.i18n import get_locale
 from console.i18n import lazy_gettext as _
-from helpline import availability, database, desk, exposure
+from helpline import availability, complaints, database, desk, exposure
 from helpline.models import Case, Message, Operator
 
 blueprint = Blueprint("board", __name__)
@@ -102,8 +102,9 @@ class Board(Room):
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
-def load(session: Session) -> Board:
-    held = _held(session)
+def load(session: Session, supervisor_id: int) -> Board:
+    """The board as this supervisor sees it: all but complaints that are kept from them."""
+    held = _held(session, supervisor_id)
     now = session.execute(select(func.now())).scalar_one()
     people = select(Operator).where(Operator.active | Operator.id.in_(held.keys() - {None}))
     lately = or_(Operator.seen_at > now - LATELY, Operator.id.in_(held.keys() - {None}))
@@ -128,19 +129,17 @@ def load(session: Session) -> Board:
     ]  # fmt: skip
     order = list(HERE)
     return Board(
-        waits=waits(session),
+        waits=waits(session, complaints.seen_by(supervisor_id, True)),
         seats=tuple(sorted(seats, key=lambda seat: order.index(seat.here))),
         left=tuple(held.get(None, ())),
         others=total - len(shown),
     )
 
 
-def waits(session: Session, supervisor: bool = True) -> tuple[Waits, ...]:
-    """All priorities, also those with nobody. Complaints are for supervisors."""
+def waits(session: Session, seen: ColumnElement[bool]) -> tuple[Waits, ...]:
+    """All priorities, also those with nobody, of the cases that are seen."""
     query = select(Case.priority, Case.language, func.count().label("number"), func.min(Case.opened_at).label("since"))
-    query = query.where(Case.state == "waiting")
-    if not supervisor:
-        query = query.where(Case.reason != desk.COMPLAINT)
+    query = query.where(Case.state == "waiting", seen)
     rows = session.execute(query.group_by(Case.priority, Case.language)).all()
     out = []
     for rank in range(len(desk.PRIORITIES)):
@@ -160,9 +159,10 @@ def here(operator: Operator, now: datetime) -> str:
     return "available" if operator.available and operator.active else "off"
 
 
-def _held(session: Session) -> dict[int | None, list[Held]]:
+def _held(session: Session, supervisor_id: int) -> dict[int | None, list[Held]]:
     """Cases by who has them; first those whose person waits longest."""
-    cases = session.execute(select(Case).where(Case.state.in_(desk.HELD)).order_by(Case.priority, Case.id)).scalars()
+    seen = Case.state.in_(desk.HELD), complaints.seen_by(supervisor_id, True)
+    cases = session.execute(select(Case).where(*seen).order_by(Case.priority, Case.id)).scalars()
     out: dict[int | None, list[Held]] = defaultdict(list)
     rows = list(cases)
     since = _unanswered(session, [case.conversation_id for case in rows])
@@ -196,7 +196,7 @@ def _unanswered(session: Session, conversation_ids: list[int]) -> dict[int, date
 @blueprint.get("/board")
 def page() -> ResponseReturnValue:
     with database.transaction(console().make) as session:
-        board, status = load(session), queue.status_of(session, me().id)
+        board, status = load(session, me().id), queue.status_of(session, me().id)
     return render_template("board.html", board=board, status=status)
 
 
@@ -204,7 +204,7 @@ def page() -> ResponseReturnValue:
 def rows() -> ResponseReturnValue:
     """The board alone; 204 if the page shows it already."""
     with database.transaction(console().make) as session:
-        board = load(session)
+        board = load(session, me().id)
     if request.args.get("digest") == board.digest:
         return "", 204
     return render_template("_board.html", board=board)

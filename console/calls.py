@@ -15,7 +15,7 @@ from console import labels, roles
 from console import safety as rules
 from console.accounts import me
 from console.context import console
-from helpline import database, desk, following, notes, safety
+from helpline import complaints, database, desk, following, notes, safety
 from helpline.desk_models import Mention, Note, Override
 from helpline.models import Case, Operator
 
@@ -50,7 +50,7 @@ class Calls:
 def load(session: Session, operator: Operator) -> Calls:
     """Everything that asks for this operator; requests only for supervisors."""
     supervisor = roles.supervises(operator)
-    asked = safety.requests(session) if supervisor else []
+    asked = safety.requests(session, operator.id) if supervisor else []
     called = [case for case in notes.unseen(session, operator.id) if supervisor or case.reason != desk.COMPLAINT]
     along = notes.read_along(session, operator.id)
     along = [case for case in along if supervisor or case.reason != desk.COMPLAINT]
@@ -89,7 +89,7 @@ def count(session: Session, operator: Operator) -> tuple[int, int]:
         select(func.count())
         .select_from(Override)
         .join(Case, Case.id == Override.case_id)
-        .where(Override.decided_at.is_(None), Case.state.in_(desk.HELD))
+        .where(Override.decided_at.is_(None), Case.state.in_(desk.HELD), ~complaints.kept_from(operator.id))
     )
     return session.execute(mentioned).scalar_one(), session.execute(asked).scalar_one()
 

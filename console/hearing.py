@@ -35,7 +35,7 @@ def load(session: Session, operator: Operator) -> Hearing:
     now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     heard = [
         case
-        for case in line.waiting_list(session, supervisor)
+        for case in line.waiting_list(session, supervisor, operator.id)
         if calling.hears(case, operator, supervisor, online, now)
     ]
     return Hearing(

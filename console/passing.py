@@ -15,7 +15,7 @@ from console.accounts import me
 from console.context import console
 from console.i18n import gettext
 from console.i18n import lazy_gettext as _
-from helpline import availability, cover, database, desk, notes, passing, skills, waiting
+from helpline import availability, complaints, cover, database, desk, notes, passing, skills, waiting
 from helpline.models import Case, Operator
 from locales import LANGUAGES
 
@@ -28,6 +28,7 @@ NOT_POSSIBLE = {
     "unknown": _("There is no such training or language. Choose one from the list."),
     "full": _("They have as many cases as they may. Choose somebody else."),
     "complaint": _("This is a complaint: it can only go to a supervisor."),
+    "accused": _("This complaint may be about them. Choose another supervisor."),
     "note": _("The note is too long. Make it shorter."),
 }
 """Why a case cannot go there, by the code of `passing.NotPossible`."""
@@ -87,7 +88,7 @@ def choices(session: Session, case: Case, operator: Operator) -> Choices:
             foreign=person not in waiting.languages(one),
         )
         for one in others
-        if not secret or roles.supervises(one)
+        if not secret or (roles.supervises(one) and not complaints.is_kept_from(session, case, one.id))
     ]
     found.sort(key=lambda one: (one.full, one.foreign, one.load))
     return Choices(

@@ -68,7 +68,7 @@ class Queue:
 def load(session: Session, operator: Operator) -> Queue:
     """The queue as this operator sees it: own cases, who waits, and what colleagues have."""
     supervisor = roles.supervises(operator)
-    waiting = line.waiting_list(session, supervisor)
+    waiting = line.waiting_list(session, supervisor, operator.id)
     held = line.held_list(session, operator, supervisor)
     cases = [*waiting, *held]
     ids = [case.conversation_id for case in cases]
@@ -105,11 +105,12 @@ def load(session: Session, operator: Operator) -> Queue:
         )
         for case in cases
     }
+    all_waiting = len(waiting) if len(waiting) < line.MOST else line.waiting_count(session, supervisor, operator.id)
     return Queue(
         mine=[rows[case.id] for case in held if case.operator_id == operator.id],
         waiting=[rows[case.id] for case in waiting],
         others=[rows[case.id] for case in held if case.operator_id != operator.id],
-        more=max(0, line.waiting_count(session, supervisor) - len(waiting)) if len(waiting) == line.MOST else 0,
+        more=max(0, all_waiting - len(waiting)),
         held=offering.held(session, operator.id),
         limit=operator.most_cases,
     )
@@ -148,7 +149,7 @@ def status_of(session: Session, operator_id: int) -> Status:
     others = session.execute(
         select(func.count()).select_from(Operator).where(availability.online(), Operator.id != operator_id)
     ).scalar_one()
-    waiting = line.waiting_count(session, roles.supervises(operator))
+    waiting = line.waiting_count(session, roles.supervises(operator), operator.id)
     state = availability.state(session, console().settings)
     shown = banner.load(session, operator)
     heard = hearing.load(session, operator)
@@ -214,7 +215,7 @@ def take() -> ResponseReturnValue:
         with database.transaction(console().make) as session:
             mine = session.get_one(Operator, me().id)
             case = line.claim_next(session, console().keys, mine, roles.supervises(me()))
-            left = line.waiting_count(session, roles.supervises(me()))
+            left = line.waiting_count(session, roles.supervises(me()), me().id)
     except desk.AtLimit:
         flash(at_limit(), "warning")
         return redirect(url_for("queue.home"), 303)

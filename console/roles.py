@@ -7,14 +7,14 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from helpline import notes
+from helpline import complaints, notes
 from helpline.models import Case, Operator
 from helpline.operators import ROLES
 
 log = structlog.get_logger()
 
 EVERYBODY = frozenset(ROLES)
-SUPERVISORS = frozenset({"supervisor", "admin"})
+SUPERVISORS = frozenset(complaints.SUPERVISORS)
 
 PUBLIC = frozenset({"login.page", "login.sign_in", "login.invitation", "login.redeem", "static", "health"})
 """Endpoints that need no login."""
@@ -130,7 +130,8 @@ def visible(session: Session, operator: Operator, code: str) -> Case | None:
     """The case if this operator may read it; `None` exactly as for one that does not exist.
 
     Who waits is everybody's. A held or closed case is for its operator and their team, for a second reader and for
-    whom a note calls; complaints are for supervisors, because the accused may be an operator (docs/domain.md 2).
+    whom a note calls; complaints are for supervisors, because the accused may be an operator, and not for the one
+    whom they may be about (docs/domain.md 2).
     """
     case = session.execute(select(Case).where(Case.code == code)).scalar_one_or_none()
     if case is None or _reads(session, operator, case):
@@ -141,8 +142,8 @@ def visible(session: Session, operator: Operator, code: str) -> Case | None:
 
 def _reads(session: Session, operator: Operator, case: Case) -> bool:
     if supervises(operator):
-        return True
-    if case.reason == "complaint":
+        return not complaints.is_kept_from(session, case, operator.id)
+    if case.reason == complaints.COMPLAINT:
         return False
     if case.state == "waiting" or case.operator_id == operator.id:
         return True

@@ -17,7 +17,7 @@ from console.accounts import me
 from console.attached import Attached
 from console.i18n import gettext as _
 from console.marks import visible
-from helpline import attachments, choices, conversations, desk, words
+from helpline import attachments, choices, complaints, conversations, desk, words
 from helpline.conversations import Said
 from helpline.keys import Keyring
 from helpline.models import Attachment, Case, Conversation, Message, Operator, Part
@@ -66,13 +66,12 @@ def start_of(session: Session, case: Case) -> int:
     """The newest message that may not be read for this case, because it came before; 0 where there is none.
 
     Whoever complains is told that it goes to a supervisor and not to whom they complain about, who may be the next to
-    have them. So what was said until the end of a complaint stays with supervisors: a case opened later begins behind.
+    have them. So what was said until the end of a complaint stays with who may read it: for others a case opened
+    later begins behind.
     """
-    if roles.supervises(me()):
-        return 0
     before = (
         Case.conversation_id == case.conversation_id,
-        Case.reason == desk.COMPLAINT,
+        complaints.kept_from(me().id) if roles.supervises(me()) else Case.reason == desk.COMPLAINT,
         Case.opened_at < case.opened_at,
     )
     # While nobody has taken the complaint the bot goes on, and what it is told then is of the new case.

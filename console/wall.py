@@ -18,7 +18,7 @@ from console import session as sessions
 from console.accounts import me
 from console.board import Room
 from console.context import console
-from helpline import availability, database
+from helpline import availability, complaints, database
 from helpline.models import Operator
 
 blueprint = Blueprint("wall", __name__)
@@ -39,7 +39,7 @@ class Wall(Room):
 def load(work: Session) -> Wall:
     online = work.execute(select(func.count()).select_from(Operator).where(availability.online())).scalar_one()
     in_hours, _ = availability.hours(work, console().settings)
-    return Wall(board.waits(work, supervisor=False), online, in_hours)
+    return Wall(board.waits(work, complaints.seen_by(0, False)), online, in_hours)
 
 
 @blueprint.before_app_request

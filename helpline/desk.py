@@ -13,6 +13,7 @@ from helpline import (
     attachments,
     audit,
     availability,
+    complaints,
     conversations,
     cover,
     database,
@@ -27,7 +28,7 @@ from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, Screening
 
 PRIORITIES = ("danger", "child", "high", "normal")
-COMPLAINT = offering.COMPLAINT
+COMPLAINT = complaints.COMPLAINT
 HELD = ("claimed", "paused")
 """States in which an operator has the case."""
 

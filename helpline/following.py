@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from helpline import audit, conversations, database, desk
+from helpline import audit, complaints, conversations, database, desk
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Operator
 
@@ -67,7 +67,7 @@ def _promised(operator: Operator, supervisor: bool) -> Select[Case]:
             Operator.id == Case.operator_id,
             or_(~Operator.active, func.coalesce(Operator.seen_at < func.now() - AWAY, True)),
         )
-        whose = or_(whose, Case.operator_id.is_(None), gone)
+        whose = or_(whose, and_(or_(Case.operator_id.is_(None), gone), ~complaints.kept_from(operator.id)))
     reachable = and_(
         Conversation.holder == "bot", Conversation.key_wrapped.is_not(None), Conversation.opted_out_at.is_(None)
     )

@@ -9,14 +9,13 @@ from datetime import datetime
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from helpline import audit, conversations, database
+from helpline import audit, complaints, conversations, database
 from helpline.desk_models import Mention, Note
 from helpline.keys import Keyring
 from helpline.models import Case, Operator, OperatorRole, Role
 
 MOST = 4000
 """Characters."""
-COMPLAINT = "complaint"
 MENTION = re.compile(r"(?<![\w@])@([\w.-]{1,64})")
 
 
@@ -52,16 +51,16 @@ def add(session: Session, keys: Keyring, case: Case, operator: Operator, text: s
 
 
 def colleagues(session: Session, case: Case) -> list[Operator]:
-    """Whom one may call to this case, by name; to a complaint only supervisors: it may be about the others."""
+    """Whom one may call to this case, by name; to a complaint only supervisors whom it cannot be about."""
     query = select(Operator).where(Operator.active).order_by(Operator.username)
-    if case.reason == COMPLAINT:
+    if case.reason == complaints.COMPLAINT:
         supervisors = (
             select(OperatorRole.operator_id)
             .join(Role, Role.id == OperatorRole.role_id)
-            .where(Role.name.in_(("supervisor", "admin")))
+            .where(Role.name.in_(complaints.SUPERVISORS))
         )
         query = query.where(Operator.id.in_(supervisors))
-    return list(session.execute(query).scalars())
+    return [one for one in session.execute(query).scalars() if not complaints.is_kept_from(session, case, one.id)]
 
 
 def ask_second_reader(session: Session, case: Case, operator: Operator, reader_id: int | None) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from helpline import availability
+from helpline.complaints import COMPLAINT
 from helpline.desk_models import AuditEntry
 from helpline.models import Case, Conversation, Operator
 
-COMPLAINT = "complaint"
 SAME_OPERATOR = timedelta(hours=24)
 """Who comes back within this time is offered to the operator they had."""
 OFFERED_FOR = {0: timedelta(seconds=30), 1: timedelta(minutes=1)}

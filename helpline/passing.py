@@ -7,21 +7,33 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from helpline import audit, availability, conversations, cover, database, desk, notes, offering, safety, skills, waiting
+from helpline import (
+    audit,
+    availability,
+    complaints,
+    conversations,
+    cover,
+    database,
+    desk,
+    notes,
+    offering,
+    safety,
+    skills,
+    waiting,
+)
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Operator, Role
 from locales import LANGUAGES
-
-SUPERVISORS = ("supervisor", "admin")
 
 
 class NotPossible(Exception):
     """The case cannot go there. Its text is a code from `CODES`."""
 
 
-CODES = ("nobody", "away", "self", "unknown", "full", "complaint", "note")
+CODES = ("nobody", "away", "self", "unknown", "full", "complaint", "accused", "note")
 """nobody: no target, or several; away: not at the desk or not available; self: who has it already; unknown: no such
-training or language; full: has as many cases as they may; complaint: only supervisors may see it; note: too long."""
+training or language; full: has as many cases as they may; complaint: only supervisors may see it; accused: it may
+be about them; note: too long."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +93,15 @@ def _check(session: Session, case: Case, operator: Operator, target: Target) -> 
     other = session.get_one(Operator, target.operator_id)
     if case.reason == desk.COMPLAINT and not supervises(session, other.id):
         raise NotPossible("complaint")
+    if complaints.is_kept_from(session, case, other.id):
+        raise NotPossible("accused")
     if case.priority and other.most_cases and offering.held(session, other.id) >= other.most_cases:
         raise NotPossible("full")
 
 
 def supervises(session: Session, operator_id: int) -> bool:
     """Whether this operator may see complaints."""
-    role = select(Role.id).join(Operator.roles).where(Operator.id == operator_id, Role.name.in_(SUPERVISORS))
+    role = select(Role.id).join(Operator.roles).where(Operator.id == operator_id, Role.name.in_(complaints.SUPERVISORS))
     return session.execute(role.limit(1)).first() is not None
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from helpline import audit, availability, carrying, conversations, database
+from helpline import audit, availability, carrying, complaints, conversations, database
 from helpline.desk_models import Override
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator, OperatorRole, Role
@@ -157,12 +157,13 @@ def last(session: Session, case: Case, rule: str) -> Override | None:
     return newest
 
 
-def requests(session: Session) -> list[tuple[Override, Case]]:
-    """What supervisors are asked and nobody has decided, of cases that somebody has; oldest first."""
+def requests(session: Session, supervisor_id: int) -> list[tuple[Override, Case]]:
+    """What a supervisor is asked and nobody has decided, of cases that somebody has; oldest first."""
     query = (
         select(Override, Case)
         .join(Case, Case.id == Override.case_id)
         .where(Override.decided_at.is_(None), Case.state.in_(("claimed", "paused")))
+        .where(~complaints.kept_from(supervisor_id))
     )
     return [(row[0], row[1]) for row in session.execute(query.order_by(Override.id))]
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
-from helpline import audit, desk, screening
+from helpline import audit, complaints, desk, screening
 from helpline.desk_models import AuditEntry
 from helpline.models import Case, Operator, Screening
 from locales import translate
@@ -66,15 +66,16 @@ def _rows(session: Session, query: Select[Case]) -> list[Case]:
 
 def _mine(operator: Operator, supervisor: bool, asked: Asked) -> ColumnElement[bool]:
     """The cases that `console.roles.visible` would open for this operator by their team or as their own."""
+    seen = complaints.seen_by(operator.id, supervisor)
     if supervisor:
-        return Case.reason == desk.COMPLAINT if asked.complaints else Case.reason.is_not(None)
+        return and_(seen, Case.reason == complaints.COMPLAINT) if asked.complaints else seen
     own = Case.operator_id == operator.id
     if asked.state == "closed":
         team = Case.team_id == operator.team_id if operator.team_id is not None else None
-        seen = own if team is None else or_(own, team)
+        near = own if team is None else or_(own, team)
     else:
-        seen = or_(Case.state == "waiting", own, Case.team_id.is_not_distinct_from(operator.team_id))
-    return and_(seen, Case.reason != desk.COMPLAINT)
+        near = or_(Case.state == "waiting", own, Case.team_id.is_not_distinct_from(operator.team_id))
+    return and_(near, seen)
 
 
 def _facts(asked: Asked) -> list[ColumnElement[bool]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from helpline import desk
+from helpline import complaints, desk
 from helpline.desk_models import AuditEntry
 from helpline.keys import Keyring
 from helpline.models import Case, Operator
@@ -20,23 +20,25 @@ SUPERVISOR = "supervisor"
 """`Case.skill` of a case that was handed on to a supervisor: nobody is trained in it, supervisors take it."""
 
 
-def waiting_list(session: Session, supervisor: bool = False, most: int = MOST) -> list[Case]:
-    """Waiting cases, most urgent first, then who waits longest. Complaints are for supervisors."""
-    query = _waiting(supervisor).order_by(Case.priority, Case.opened_at)
-    return list(session.execute(query.limit(most)).scalars())
+def waiting_list(session: Session, supervisor: bool = False, operator_id: int = 0) -> list[Case]:
+    """Waiting cases, most urgent first, then who waits longest. Complaints are for supervisors, but not the one
+    whom they may be about."""
+    query = _waiting(supervisor, operator_id).order_by(Case.priority, Case.opened_at)
+    return list(session.execute(query.limit(MOST)).scalars())
 
 
-def waiting_count(session: Session, supervisor: bool = False) -> int:
-    return session.execute(select(func.count()).select_from(_waiting(supervisor).subquery())).scalar_one()
+def waiting_count(session: Session, supervisor: bool = False, operator_id: int = 0) -> int:
+    everybody = _waiting(supervisor, operator_id).subquery()
+    return session.execute(select(func.count()).select_from(everybody)).scalar_one()
 
 
 def held_list(session: Session, operator: Operator, supervisor: bool = False) -> list[Case]:
     """Cases that somebody has: one's own, and those of the team; supervisors see every team's."""
     own = Case.operator_id == operator.id
-    query = select(Case).where(Case.state.in_(desk.HELD))
+    seen = complaints.seen_by(operator.id, supervisor)
     if not supervisor:
-        of_team = Case.team_id.is_not_distinct_from(operator.team_id)
-        query = query.where(or_(own, and_(Case.reason != desk.COMPLAINT, of_team)))
+        seen = and_(seen, Case.team_id.is_not_distinct_from(operator.team_id))
+    query = select(Case).where(Case.state.in_(desk.HELD), or_(own, seen))
     query = query.order_by(own.desc(), Case.state, Case.priority, Case.opened_at)
     return list(session.execute(query.limit(MOST)).scalars())
 
@@ -49,7 +51,7 @@ def next_for(session: Session, operator: Operator, supervisor: bool = False) -> 
     offered_elsewhere = and_(
         Case.for_operator_id.is_not(None), Case.for_operator_id != operator.id, Case.for_until > func.clock_timestamp()
     )
-    query = _waiting(supervisor).where(or_(Case.for_operator_id.is_(None), ~offered_elsewhere))
+    query = _waiting(supervisor, operator.id).where(or_(Case.for_operator_id.is_(None), ~offered_elsewhere))
     if not supervisor:
         query = query.where(Case.skill.is_distinct_from(SUPERVISOR))
     urgent = session.execute(query.order_by(Case.priority, Case.opened_at).limit(MOST)).scalars().all()
@@ -113,6 +115,5 @@ def fits(case: Case, operator: Operator, supervisor: bool = False) -> bool:
     return trained(case, operator, supervisor) and case.language in languages(operator)
 
 
-def _waiting(supervisor: bool) -> Select[Case]:
-    query = select(Case).where(Case.state == "waiting")
-    return query if supervisor else query.where(Case.reason != desk.COMPLAINT)
+def _waiting(supervisor: bool, operator_id: int) -> Select[Case]:
+    return select(Case).where(Case.state == "waiting", complaints.seen_by(operator_id, supervisor))

@@ -68,7 +68,7 @@ def test_a_ready_reply_by_keyboard_in_the_persons_language(
     with transaction(make) as session:
         field.find(session, code).conversation.opted_out_at = None
         database.notify(session, database.DESK)
-    expect(sam.locator("#text")).to_be_enabled(timeout=5000)
+    expect(sam.locator("#send")).to_be_enabled(timeout=5000)
     expect(sam.locator("#text")).to_have_value("أنا أصدقك. ما حدث ليس ذنبك.")
     sam.locator("#text").press("Control+Enter")
     expect(sam.locator(".message.operator .text")).to_have_text("أنا أصدقك. ما حدث ليس ذنبك.", timeout=5000)
@@ -213,7 +213,7 @@ def test_leave_is_asked_in_the_page_and_the_draft_stays(sam: Page, field: Field,
         assert asked is not None
         ines = session.query(Operator).filter_by(username="ines").one()
         safety.decide(session, case, asked.id, ines, granted=True)
-    expect(sam.locator("#text")).to_be_enabled(timeout=5000)
+    expect(sam.locator("#send")).to_be_enabled(timeout=5000)
     expect(sam.locator("#text")).to_have_value("Are you there?")
     sam.locator("#text").press("Control+Enter")
     expect(sam.locator(".message.operator .text")).to_have_text("Are you there?", timeout=5000)

@@ -41,13 +41,13 @@ def test_a_refusal_holds_until_the_person_writes_and_a_grant_for_a_while(
         with pytest.raises(ValueError):
             safety.ask(session, keys, case, sam, "silent", " ")
         asked = safety.ask(session, keys, case, sam, "silent", "they wait for a bed")
-        assert safety.requests(session) == [(asked, case)]
+        assert safety.requests(session, 0) == [(asked, case)]
         assert safety.reason(keys, case, asked) == "they wait for a bed"
         assert safety.last(session, case, "silent") is asked
         assert safety.decide(session, case, asked.id, sam, granted=False)
         assert not safety.decide(session, case, asked.id, sam, granted=True)  # once
         session.expire_all()
-        assert safety.requests(session) == []
+        assert safety.requests(session, 0) == []
         refused = safety.last(session, case, "silent")
         assert refused is not None
         assert (refused.granted, refused.until) == (False, None)
@@ -66,7 +66,7 @@ def test_a_request_about_a_rule_that_holds_no_more_is_nobodys_to_decide(
         case = silent(session, keys, sam)
         old = safety.ask(session, keys, case, sam, "silent", "one")
         new = safety.ask(session, keys, case, sam, "watched", "two")
-        assert [one for one, _ in safety.requests(session)] == [new]
+        assert [one for one, _ in safety.requests(session, 0)] == [new]
         assert not safety.decide(session, case, old.id, sam, granted=True)
 
 

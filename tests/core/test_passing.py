@@ -157,7 +157,7 @@ def test_it_is_refused_with_a_code_and_nothing_changes(
             session, person.keys, session.get_one(Case, mine), session.get_one(Operator, operator.id),
             Target(skill="legal"), "x" * (notes.MOST + 1),
         )  # fmt: skip
-    assert set(wanted) | {"note", "complaint"} == set(passing.CODES)
+    assert set(wanted) | {"note", "complaint", "accused"} == set(passing.CODES)  # complaints: tests/console
     assert state(person) == ("claimed", operator.id, "operator")
     assert acts(person) == ["claimed"]
     assert person.listens() == []
