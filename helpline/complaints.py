@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlalchemy import ColumnElement, and_, exists, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
@@ -16,6 +18,7 @@ def seen_by(operator_id: int, supervisor: bool) -> ColumnElement[bool]:
     return ~kept_from(operator_id) if supervisor else Case.reason != COMPLAINT
 
 
+@lru_cache(maxsize=256)  # every page asks; made anew it takes 4 ms
 def kept_from(operator_id: int) -> ColumnElement[bool]:
     """Whether this `Case` is a complaint that this supervisor may be the cause of, and another one can look into it.
 

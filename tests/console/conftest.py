@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 from flask import session as flask_session
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
@@ -97,9 +98,16 @@ class Browser:
         return found.value if found else ""
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates as Jinja compiled them for the first test: for each one anew it takes longer than most tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Settings, engine: Engine) -> Iterator[Flask]:
+def app(settings: Settings, engine: Engine, compiled: FileSystemBytecodeCache) -> Iterator[Flask]:
     made = create_app(settings, engine)
+    made.jinja_env.bytecode_cache = compiled
     yield made
     made.extensions["wayline"].bell.close()
 

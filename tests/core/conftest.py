@@ -73,10 +73,6 @@ def database_url(core_database: str) -> str:
     return core_database
 
 
-async def _deaf(self: Worker) -> None:
-    """Instead of LISTEN, whose connection takes up to two seconds to close; the loops look every IDLE seconds."""
-
-
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker's waits shortened, so that a test takes milliseconds. FALLBACK_AFTER stays as it is."""
@@ -84,7 +80,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_module, "DATABASE_AWAY", 0.1)
     monkeypatch.setattr(worker_module, "SENDS_AT_ONCE", 4)
     monkeypatch.setattr(turns, "BACKOFF", (0.0, 0.0, 0.0, 0.0))
-    monkeypatch.setattr(Worker, "_listen", _deaf)
 
 
 @pytest.fixture
