@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 import hypothesis
@@ -49,13 +50,39 @@ def _named(url: str, name: str) -> str:
     return url.replace("/postgres?", f"/{name}?")
 
 
+class Copies:
+    """Fresh copies of the migrated database. The next one is made, and the last one dropped, while a test runs."""
+
+    def __init__(self, postgres: str, beside: Executor) -> None:
+        self.postgres, self.beside = postgres, beside
+        self.next = beside.submit(self._make)
+
+    def _make(self) -> str:
+        name = f"test{next(_numbers)}"
+        _sql(self.postgres, f"CREATE DATABASE {name} TEMPLATE template")
+        return name
+
+    def take(self) -> str:
+        name = self.next.result()
+        self.next = self.beside.submit(self._make)
+        return name
+
+    def drop(self, name: str) -> None:
+        self.beside.submit(_sql, self.postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def copies(postgres: str) -> Iterator[Copies]:
+    with ThreadPoolExecutor(1) as beside:
+        yield Copies(postgres, beside)
+
+
 @pytest.fixture
-def database_url(postgres: str) -> Iterator[str]:
+def database_url(postgres: str, copies: Copies) -> Iterator[str]:
     """A fresh copy of the migrated database."""
-    name = f"test{next(_numbers)}"
-    _sql(postgres, f"CREATE DATABASE {name} TEMPLATE template")
+    name = copies.take()
     yield _named(postgres, name)
-    _sql(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    copies.drop(name)
 
 
 @pytest.fixture
