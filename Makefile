@@ -12,7 +12,7 @@ run: setup  ## set up, train if needed, start the helpline and print its address
 	@WAYLINE_DEMO=$${WAYLINE_DEMO-1} ./wayline up
 
 test: setup-dev browser train  ## set up and pass all tests that take less than minutes each
-	@.venv/bin/python -m pytest -m "not slow" -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup-dev train  ## lint, types, fresh strings, data
 	@.venv/bin/ruff check .

@@ -25,6 +25,14 @@ hypothesis.settings.register_profile("wayline", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("wayline")
 
 
+LONG = ("test_transcripts", "test_browser_axe", "test_rehearsal", "test_input_text", "test_desk", "test_model")
+"""Files that take a minute or more: begun last, they would let the other workers wait for their end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a throwaway PostgreSQL server, and in it a migrated database named `template`."""
@@ -93,7 +101,11 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def engine(settings: Settings) -> Iterator[Engine]:
-    made = database.engine(settings)
+    """The product's engine with a connection for each thread of a test, patient with a machine that does more."""
+    patient = "-c statement_timeout=60000 -c lock_timeout=40000 -c idle_in_transaction_session_timeout=120000"
+    with pytest.MonkeyPatch.context() as patch:  # for this engine only: a test may make others
+        patch.setattr(database, "OPTIONS", patient)
+        made = database.engine(settings, pool=32)
     yield made
     made.dispose()
 

@@ -153,7 +153,7 @@ class Person:
     def sends(self, *media: Media) -> list[Heard]:
         return self.says("", media=media)
 
-    def listens(self, seconds: float = 15.0) -> list[Heard]:
+    def listens(self, seconds: float = 60.0) -> list[Heard]:
         """What came since the last time, once no turn is due."""
         deadline = time.monotonic() + seconds
         while self.row().turn_due_at is not None:

@@ -30,7 +30,7 @@ def running(settings: Settings, engine: Engine, keys: Keyring) -> Iterator[Flask
         yield gateway.create_app(settings, engine).test_client()
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> None:
+def until(what: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "did not happen in time"

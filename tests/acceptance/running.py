@@ -322,7 +322,7 @@ class Running:
             f"UPDATE conversations SET turn_lease_until = {past}, send_lease_until = {past} WHERE id IN ({held})"  # noqa: S608  # ours
         )
 
-    def until(self, what: Callable[[], object], seconds: float = 15) -> float:
+    def until(self, what: Callable[[], object], seconds: float = 60) -> float:
         """Wait until `what` is true; returns how long it took, fails after `seconds`."""
         started = time.monotonic()
         while not what():

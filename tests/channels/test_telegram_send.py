@@ -300,10 +300,10 @@ async def test_typing_without_a_network_is_never_fatal() -> None:
 async def test_typing_waits_for_nobody_long(telegram_server: TelegramServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("channels.telegram._TYPING_SECONDS", 0.1)
     telegram = Telegram(telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=30)
-    telegram_server.fail_next(slow(3))
+    telegram_server.fail_next(slow(20))
     started = time.monotonic()
     await telegram.typing(OLENA)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
     await telegram.aclose()
 
 

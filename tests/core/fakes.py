@@ -74,6 +74,17 @@ class FakeBot:
     def asked(self) -> list[str]:
         return [said(request) for request in self.requests]
 
+    def thinks(self, rule: Callable[[dict[str, Any]], Says]) -> threading.Event:
+        """Answer by `rule`, but not before the event is set, or after 8 s: the worker waits for 10."""
+        gate = threading.Event()
+
+        def answer(request: dict[str, Any]) -> Says:
+            gate.wait(8)
+            return rule(request)
+
+        self.rule = answer
+        return gate
+
     def start(self) -> None:
         bot = self
         self._stopping = threading.Event()
@@ -179,7 +190,7 @@ class FakeChannel:
         return [part.text for one, part, _ in self.tried if address in (None, one)]
 
 
-def until(condition: Callable[[], Any], seconds: float = 5.0) -> bool:
+def until(condition: Callable[[], Any], seconds: float = 30.0) -> bool:
     """Whether `condition` came true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -34,13 +34,12 @@ def test_online_is_who_has_the_console_open_touches_it_and_is_available(
     seen: int | None, active: int | None, available: bool, enabled: bool, online: bool,
     make: Sessions, settings: Settings, operator: Operator,
 ) -> None:  # fmt: skip
-    with transaction(make) as session:
+    with transaction(make) as session:  # one transaction: in it the time stands still
         values = {
             "seen_at": None if seen is None else func.now() - timedelta(seconds=seen),
             "active_at": None if active is None else func.now() - timedelta(seconds=active),
         }
         session.execute(update(Operator).values(**values, available=available, active=enabled))
-    with make() as session:
         assert availability.is_online(session, operator.id) is online
         assert availability.anybody(session) is online
         assert availability.state(session, settings).open is online

@@ -15,7 +15,7 @@ from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Message, Operator
 from tests.core.conftest import Work, Writes
-from tests.core.fakes import FakeBot, FakeChannel, answers, response
+from tests.core.fakes import FakeBot, FakeChannel, answers, response, until
 from tests.core.test_cover import hand_to, names
 from tests.core.test_passing import (  # noqa: F401  # fixtures among them
     HAND_OVER,
@@ -71,13 +71,14 @@ def test_under_the_cover_the_same_operator_is_asked_without_a_word(
 ) -> None:
     closes(person, operator)
     person.listens()
-    bot.rule = lambda request: answers(response("utter_waiting"), HAND_OVER, seconds=1.5)
+    gate = bot.thinks(lambda request: answers(response("utter_waiting"), HAND_OVER))
     with work():
         asked = len(bot.requests)
         person.says("a person please", wait=False)
-        while len(bot.requests) == asked:
-            pass
-        heard = person.says("weather")
+        assert until(lambda: len(bot.requests) > asked)
+        person.says("weather", wait=False)
+        gate.set()
+        heard = person.listens()
     assert [one for one in names(heard) if not one.startswith("utter_cover")] == []
     case = person.case()
     assert case is not None

@@ -117,7 +117,7 @@ def test_what_will_not_work_is_tried_once(
     queue("one")
     queue("two")
     with work(channel):
-        assert until(lambda: done(make), 4), states(make)
+        assert until(lambda: done(make)), states(make)
         time.sleep(0.3)
     assert channel.attempts() == (["one", "two"] if goes_on else ["one"])
     assert states(make) == [state, "sent" if goes_on else "opted_out"]
@@ -206,5 +206,5 @@ def test_words_that_cannot_be_said_hold_up_nothing(queue: Queue, work: Work, mak
     queue("next")
     channel = FakeChannel()
     with work(channel):
-        assert until(lambda: channel.texts() == ["next"], 4)
+        assert until(lambda: channel.texts() == ["next"])
     assert states(make) == ["failed", "failed", "sent"]

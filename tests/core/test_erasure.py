@@ -152,7 +152,7 @@ def test_a_message_that_waits_when_the_chat_is_erased_is_still_answered(
     person.says("erase", wait=False)
     person.says("where can I sleep tonight?", wait=False)
     with work(FakeChannel()):
-        assert until(lambda: "where can I sleep tonight?" in forgetful.asked(), 4)
+        assert until(lambda: "where can I sleep tonight?" in forgetful.asked())
         assert until(lambda: len(texts(make, keys)) >= 3)
     assert not orphaned(make)
 
@@ -169,7 +169,7 @@ def test_a_cry_for_help_that_waits_when_the_chat_is_erased_is_not_erased_unread(
         person.says("erase", wait=False)
         assert until(lambda: forgetful.requests)
         person.says("he is beating me", wait=False)
-        assert until(lambda: any("is in danger, call" in text for text in channel.texts()), 4)
+        assert until(lambda: any("is in danger, call" in text for text in channel.texts()))
     with make() as session:
         assert session.execute(select(Case).where(Case.state == "waiting", Case.priority == 0)).first() is not None
 

@@ -150,7 +150,7 @@ def test_no_planted_value_is_logged_printed_or_stored_in_clear(
             intake.receive(session, keys, guarded, "sms", event)
     channel = FakeChannel(rule=rule)
     with worker(guarded, engine, keys, {"sms": channel}):
-        assert until(lambda: person.row().turn_due_at is None, 15)
+        assert until(lambda: person.row().turn_due_at is None, 60)
         with transaction(make) as session:
             case = desk.open_case(session, session.merge(person.row()), priority="normal", reason="asked")
             desk.claim(session, keys, case.code, session.merge(operator))

@@ -134,7 +134,7 @@ def test_a_hundred_times_two_want_one_case_and_one_gets_it(
 ) -> None:
     with transaction(make) as session:
         session.execute(update(Operator).values(most_cases=0))
-    barrier, got = threading.Barrier(2), dict[tuple[int, int], str]()
+    barrier, got = threading.Barrier(2, timeout=60), dict[tuple[int, int], str]()
     codes = [opens() for _ in range(100)]
     with transaction(make) as session:
         session.execute(update(Case).values(state="closed"))
