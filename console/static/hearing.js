@@ -17,7 +17,9 @@
   const running = async () => {
     if (!("AudioContext" in window)) return false;
     context ??= new AudioContext();
-    if (context.state !== "running") await Promise.race([context.resume().catch(() => null), new Promise((done) => setTimeout(done, 300))]);
+    // On a page that was touched it may start, and a busy machine takes its time; on another one it may not.
+    const patience = navigator.userActivation?.hasBeenActive ? 5000 : 300;
+    if (context.state !== "running") await Promise.race([context.resume().catch(() => null), new Promise((done) => setTimeout(done, patience))]);
     return context.state === "running";
   };
   const tone = (at, hertz, seconds, loud, type) => {

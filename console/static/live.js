@@ -16,8 +16,10 @@
     const place = status.querySelector(".words");
     if (place.textContent !== words) place.textContent = words;
   };
-  const ask = () => htmx.trigger(document.body, "desk");
-  const types = () => htmx.trigger(document.body, "typing");
+  // Before that htmx does not listen yet, and news would be lost.
+  const ready = new Promise((done) => document.addEventListener("DOMContentLoaded", done));
+  const ask = () => ready.then(() => htmx.trigger(document.body, "desk"));
+  const types = () => ready.then(() => htmx.trigger(document.body, "typing"));
   const set = (state) => {
     if (state === "on") {
       clearInterval(polling);

@@ -176,6 +176,7 @@
     document.documentElement.dir = fresh.documentElement.dir;
     document.body.replaceWith(document.adoptNode(fresh.body));
     bind();
+    page.list.append(...outbox.filter((entry) => entry.refused).map((entry) => entry.item)); // the server has them not
     page.text.value = draft;
     fit();
     say(page.notice, words);
@@ -186,12 +187,12 @@
   async function ask(path, options) {
     const stop = new AbortController();
     const watch = setTimeout(() => stop.abort(), PATIENCE);
-    if (!options.method) looking = stop;
+    if (!options.method && path !== "/chat") looking = stop; // a page drawn anew is not given up for a message
     try {
       return await fetch(path, { cache: "no-store", credentials: "same-origin", signal: stop.signal, ...options });
     } finally {
       clearTimeout(watch);
-      looking = null;
+      if (looking === stop) looking = null;
     }
   }
 

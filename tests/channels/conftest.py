@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from channels.telegram import Telegram
 from channels.twilio import TwilioSms, TwilioWhatsApp
-from tests.providers.server import ProviderServer
+from tests.providers.server import Fault, ProviderServer
 from tests.providers.telegram import TelegramServer
 from tests.providers.twilio import TwilioServer
 
@@ -17,8 +17,15 @@ from tests.providers.twilio import TwilioServer
 settings.register_profile("channels", database=None, deadline=None)
 settings.load_profile("channels")
 
-READ_TIMEOUT = 1.0
-"""Seconds that a channel under test waits for an answer; a local server needs milliseconds."""
+READ_TIMEOUT, IMPATIENT = 15.0, 1.0
+"""Seconds that a channel under test waits for an answer; where a server is slow on purpose, the shorter ones."""
+
+
+@pytest.fixture
+def read_timeout(request: pytest.FixtureRequest) -> float:
+    called = getattr(request.node, "callspec", None)
+    fault = called.params.get("fault") if called else None
+    return IMPATIENT if isinstance(fault, Fault) and fault.seconds else READ_TIMEOUT
 
 
 @pytest.fixture
@@ -47,9 +54,9 @@ def telegram_server() -> Iterator[TelegramServer]:
 
 
 @pytest.fixture
-async def telegram(telegram_server: TelegramServer) -> AsyncIterator[Telegram]:
+async def telegram(telegram_server: TelegramServer, read_timeout: float) -> AsyncIterator[Telegram]:
     channel = Telegram(
-        telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=READ_TIMEOUT
+        telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=read_timeout
     )
     yield channel
     await channel.aclose()
@@ -63,7 +70,7 @@ def twilio_server() -> Iterator[TwilioServer]:
 
 
 @pytest.fixture
-async def sms(twilio_server: TwilioServer) -> AsyncIterator[TwilioSms]:
+async def sms(twilio_server: TwilioServer, read_timeout: float) -> AsyncIterator[TwilioSms]:
     server = twilio_server
     channel = TwilioSms(
         server.account_sid,
@@ -71,17 +78,17 @@ async def sms(twilio_server: TwilioServer) -> AsyncIterator[TwilioSms]:
         "+48732000001",
         server.url,
         "https://wayline.example/webhooks/twilio/status",
-        read_timeout=READ_TIMEOUT,
+        read_timeout=read_timeout,
     )
     yield channel
     await channel.aclose()
 
 
 @pytest.fixture
-async def whatsapp(twilio_server: TwilioServer) -> AsyncIterator[TwilioWhatsApp]:
+async def whatsapp(twilio_server: TwilioServer, read_timeout: float) -> AsyncIterator[TwilioWhatsApp]:
     server = twilio_server
     channel = TwilioWhatsApp(
-        server.account_sid, server.auth_token, "+48732000002", server.url, read_timeout=READ_TIMEOUT
+        server.account_sid, server.auth_token, "+48732000002", server.url, read_timeout=read_timeout
     )
     yield channel
     await channel.aclose()

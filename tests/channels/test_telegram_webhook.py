@@ -145,15 +145,15 @@ async def test_it_asks_for_the_kinds_that_we_read(telegram: Telegram, telegram_s
     assert [one.update_id for one in await telegram.updates(None, 0)] == [2]
 
 
-async def test_it_waits_for_the_first_update_and_longer_than_for_an_answer(
-    telegram: Telegram, telegram_server: TelegramServer
-) -> None:
+async def test_it_waits_for_the_first_update_and_longer_than_for_an_answer(telegram_server: TelegramServer) -> None:
+    telegram = Telegram(telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=0.3)
     later = threading.Timer(1.0, telegram_server.arrive, [update(5, message=message(OLENA, text="x"))])
-    later.start()
     started = time.monotonic()
+    later.start()
     assert [one.update_id for one in await telegram.updates(None, 20)] == [5]
     assert 0.9 < time.monotonic() - started < 10
     later.join()
+    await telegram.aclose()
 
 
 async def test_it_comes_back_empty_when_nothing_came(telegram: Telegram) -> None:

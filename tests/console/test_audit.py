@@ -31,14 +31,15 @@ def test_supervisors_alone_see_the_page(sign_in: SignIn) -> None:
 def test_acts_are_found_by_operator_case_kind_and_day(
     sign_in: SignIn, field: Field, make: Sessions, cast: dict[str, Operator]
 ) -> None:
+    now = datetime.now(UTC)
     with transaction(make) as session:
         for name, act, case, days in (
             ("sam", "paused", "aaaaaa", 0), ("sam", "resumed", "bbbbbb", 3), ("olha", "paused", "bbbbbb", 3),
         ):  # fmt: skip
-            at = datetime.now(UTC) - timedelta(days=days)
+            at = now - timedelta(days=days)
             session.add(AuditEntry(operator_id=cast[name].id, act=act, case_code=case, detail={}, at=at))
     ines = sign_in("ines")
-    day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    day = (now - timedelta(days=3)).date().isoformat()
     paused, resumed = "Paused the case</td>", "Went on with the case</td>"
     for query, found in {
         "": (2, 1), f"operator={cast['sam'].id}": (1, 1), "case=+BBBBBB": (1, 1), "act=paused": (2, 0),

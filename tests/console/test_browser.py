@@ -23,7 +23,7 @@ def sam(desktop: Page) -> Page:
 def test_a_new_case_appears_by_itself_with_a_cue(sam: Page, field: Field) -> None:
     expect(sam.get_by_text("Nobody is waiting.")).to_be_visible()
     code = field.case("hello", priority="danger", reason="danger_now", topic="danger_now")
-    expect(sam.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    expect(sam.locator(f"#claim-{code}")).to_be_visible()
     expect(sam.locator("#cue")).to_have_text("1 person is waiting.")
     expect(sam).to_have_title("(1) Wayline")
 
@@ -36,7 +36,7 @@ def test_many_open_pages_share_one_stream_and_all_hear(sam: Page, field: Field, 
     sam.close()  # it held the stream
     code = field.case("hello")
     for page in pages:
-        expect(page.locator(f"#claim-{code}")).to_be_visible(timeout=8000)
+        expect(page.locator(f"#claim-{code}")).to_be_visible()
         expect(page.locator("#live")).to_have_text("Live")
 
 
@@ -67,18 +67,18 @@ def test_a_conversation_by_keyboard_with_a_draft_that_survives_news(sam: Page, f
         field.write(session, conversation, {"text": "are you there? " + XSS})
         conversation.contact_safety = {"watched": True, "contact_first": False}
         database.notify(session, database.DESK)
-    expect(sam.locator("#messages")).to_contain_text("are you there?", timeout=5000)
+    expect(sam.locator("#messages")).to_contain_text("are you there?")
     expect(sam.locator("#cards")).to_contain_text("Their phone may be read by somebody else.")
     expect(sam.locator("#text")).to_have_value("Hello qn")
     expect(sam.locator("#text")).to_be_focused()
     sam.keyboard.press("Control+Enter")
-    expect(sam.locator(".message.operator .text")).to_have_text("Hello qn", timeout=5000)
+    expect(sam.locator(".message.operator .text")).to_have_text("Hello qn")
     expect(sam.locator("#text")).to_have_value("")
     with transaction(make) as session:
         field.find(session, code).conversation.opted_out_at = func.now()
         database.notify(session, database.DESK)
     sam.keyboard.type("kept")
-    expect(sam.locator("#why")).to_contain_text("asked us not to write", timeout=5000)
+    expect(sam.locator("#why")).to_contain_text("asked us not to write")
     expect(sam.locator("#text")).to_have_value("kept")
     assert sam.title() != "owned"
     sam.keyboard.press("Escape")  # the next letter is no longer part of the sentence
@@ -102,8 +102,8 @@ def test_a_lost_connection_is_said_and_mended(sam: Page, field: Field) -> None:
     sam.context.set_offline(True)
     sam.evaluate("window.dispatchEvent(new Event('pagehide'))")  # closes the stream, as a broken line would
     sam.evaluate("window.dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
-    expect(sam.locator("#live")).to_have_text("Connection lost, trying again", timeout=10000)
+    expect(sam.locator("#live")).to_have_text("Connection lost, trying again")
     code = field.case("hello")
     sam.context.set_offline(False)
     expect(sam.locator("#live")).to_have_text("Live", timeout=15000)
-    expect(sam.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    expect(sam.locator(f"#claim-{code}")).to_be_visible()

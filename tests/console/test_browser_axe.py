@@ -82,7 +82,6 @@ class Site:
             self.contexts[username, language] = context = self.chromium.new_context(
                 viewport={"width": 1280, "height": 800}, reduced_motion="reduce"
             )
-            context.set_default_timeout(8000)
             context.add_init_script(AXE)
             with transaction(self.world.make) as session:
                 token = operators.invite(session, session.get_one(Operator, self.world.people[username].id))
@@ -227,7 +226,7 @@ def test_a_page_outside_of_the_desk(path: str, language: str, site: Site) -> Non
         else:
             page.goto(f"{site.address}/wall")
             page.locator("form[action='/wall/screen'] button").click()
-        page.wait_for_timeout(300)
+        page.wait_for_load_state()
     else:
         page.goto(site.address + path.replace("/once/new", f"/once/{token}"))
     unexpected = [one for one in site.troubles if not any(known in one for known in ("404", "409", "410"))]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import func
 
 from helpline import database, desk, notes, operators, passing
@@ -115,6 +115,7 @@ def test_the_newest_message_stays_in_sight_while_one_chooses_a_ready_reply(case:
     case.locator("#text").focus()
     case.keyboard.type("/")
     expect(case.locator("#canned [role=option]").first).to_be_visible()
+    case.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert case.evaluate(ABOVE_NEWEST) < 2
     assert case.evaluate(f"{BOX}.clientHeight") > 150, "room for more than one message"
     case.keyboard.press("Escape")
@@ -151,6 +152,32 @@ def test_who_writes_when_a_rule_forbids_to_send_writes_on_where_they_were(
     case.keyboard.type("and see ")
     expect(text).to_have_value("I please hear and see you. ")
     expect(case.locator(".message.operator")).to_have_count(0)
+
+
+def test_a_reply_under_way_is_sent_once_and_the_box_is_free_again_whatever_changes_meanwhile(
+    case: Page, news: Callable[..., None], held: str, field: Field, make: Sessions
+) -> None:
+    under_way: list[Route] = []
+    case.route("**/reply", lambda route: under_way.append(route))
+    case.locator("#text").fill("One answer")
+    case.keyboard.press("Control+Enter")
+    while not under_way:
+        case.wait_for_timeout(50)
+    with transaction(make) as session:
+        field.write(session, field.find(session, held).conversation, {"text": "wait"})
+    news(language="uk")
+    expect(case.locator("#messages")).to_contain_text("wait")
+    case.keyboard.press("Control+Enter")
+    under_way[0].continue_()
+    expect(case.locator(".message.operator .text")).to_have_text("One answer")
+    expect(case.locator("#text")).to_have_value("")
+    expect(case.locator("#text")).to_be_editable()
+    expect(case.locator(".why.foreign")).to_be_visible()
+    case.unroute("**/reply")
+    case.locator("#text").fill("Another")
+    case.keyboard.press("Control+Enter")
+    expect(case.locator(".message.operator .text")).to_have_text(["One answer", "Another"])
+    assert len(under_way) == 1
 
 
 def test_news_do_not_take_the_list_from_who_chooses_a_ready_reply(case: Page, news: Callable[..., None]) -> None:

@@ -39,13 +39,13 @@ def test_a_service_goes_into_the_reply_behind_the_draft_and_on_to_a_referral(des
     assert written.endswith(".")
     expect(page.locator(".referral")).to_have_count(0)  # nothing was said yet
     page.keyboard.press("Control+Enter")
-    expect(page.locator(".referral")).to_contain_text("Named to them", timeout=8000)
+    expect(page.locator(".referral")).to_contain_text("Named to them")
     page.get_by_role("button", name="Write the question into the reply").click()
     expect(text).to_have_value("هل تسمح لي أن أخبر Law Desk (fictional) بما يحتاجون معرفته من هذه المحادثة كي يساعدوك؟ "
                                "القرار لك. إذا قلت لا، فلن يتغير شيء هنا، ويمكنك تغيير رأيك لاحقًا.")  # fmt: skip
     page.locator("#happened summary").click()
     page.get_by_role("button", name="I asked here, and they said yes").click()
-    expect(page.get_by_role("button", name="I made the referral")).to_be_visible(timeout=8000)
+    expect(page.get_by_role("button", name="I made the referral")).to_be_visible()
     expect(page.locator("#happened")).to_contain_text("They agree to a referral")
     expect(page.locator("#happened")).to_have_attribute("open", "")  # although the cards were drawn anew
     expect(page.locator("#cards")).to_contain_text("May be shared")
@@ -65,9 +65,9 @@ def test_how_to_reach_them_goes_away_by_itself_and_with_its_window(desktop: Page
         expect(page.locator(".reach")).to_contain_text("+48500")
 
     show()
-    page.clock.run_for(115_000)
+    page.clock.run_for(100_000)
     expect(page.locator(".reach")).to_be_visible()
-    page.clock.run_for(10_000)
+    page.clock.run_for(25_000)
     expect(page.locator(".reach")).to_have_count(0)
     expect(page.get_by_text("The two minutes are over.")).to_be_visible()
     page.locator("#identity [data-close]").click()

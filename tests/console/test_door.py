@@ -14,6 +14,7 @@ from flask import Flask, request
 from sqlalchemy import Engine, text
 
 from console import roles
+from console import session as console_session
 from helpline import logs, operators
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
@@ -115,9 +116,11 @@ def test_state_changes_from_elsewhere_are_refused(sign_in: SignIn, headers: dict
 
 
 def test_no_get_changes_anything(
-    app: Flask, sign_in: SignIn, make: Sessions, engine: Engine, field: Field, cast: dict[str, Operator]
-) -> None:
-    code = field.case("hello")
+    app: Flask, sign_in: SignIn, make: Sessions, engine: Engine, field: Field, cast: dict[str, Operator],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    code, moment = field.case("hello"), console_session.now()
+    monkeypatch.setattr(console_session, "now", lambda: moment)  # who asks for long is noted as active
     browser = sign_in("ines")
     with transaction(make) as work:
         token = operators.invite(work, work.get_one(Operator, cast["sam"].id))

@@ -6,6 +6,7 @@ import math
 import statistics
 import threading
 import time
+from types import SimpleNamespace
 
 import httpx
 import psycopg
@@ -80,7 +81,7 @@ def test_of_two_who_claim_at_once_exactly_one_wins(
             mine = session.get_one(Operator, cast[username].id)
             mine.most_cases = 0
             token = operators.invite(session, mine)
-        browsers[username] = httpx.Client(base_url=address)
+        browsers[username] = httpx.Client(base_url=address, timeout=60)
         found = TOKEN.search(browsers[username].get(f"/once/{token}").text)
         assert found
         assert browsers[username].post(f"/once/{token}", data={"csrf_token": found.group(1)}).status_code == 303
@@ -96,7 +97,7 @@ def test_of_two_who_claim_at_once_exactly_one_wins(
             browser = browsers[username]
             found = TOKEN.search(browser.get(f"/cases/{code}").text)
             assert found
-            ready.wait(10)
+            ready.wait(60)
             answer = browser.post(f"/cases/{code}/claim", data={"csrf_token": found.group(1)})
             went[username] = answer.headers["Location"]
 
@@ -104,7 +105,7 @@ def test_of_two_who_claim_at_once_exactly_one_wins(
         for one in both:
             one.start()
         for one in both:
-            one.join(20)
+            one.join(60)
         winners = [username for username, place in went.items() if place == f"/cases/{code}"]
         with make() as session:
             holder = field.find(session, code).operator_id
@@ -145,9 +146,10 @@ def test_words_in_a_case_concern_whoever_has_it_or_its_page_open(
     ],
 )
 def test_a_page_hears_the_sooner_the_more_it_concerns_its_operator(
-    of: Concern, told: float, streams: int, least: float, most: float
+    of: Concern, told: float, streams: int, least: float, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.monotonic()
+    monkeypatch.setattr(live, "time", SimpleNamespace(monotonic=lambda: now))
     for _ in range(50):
         wait = live._when(of, 1, now + told, streams) - now
         assert least <= wait <= most

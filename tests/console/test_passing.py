@@ -180,7 +180,7 @@ def test_ten_thousand_open_cases_are_a_short_list_and_a_number(
     assert f"{10_000 - waiting.MOST} more people wait." in page.replace(",", "")
     assert page.count('class="case normal waiting"') == waiting.MOST
     assert sam.post("/next").headers["Location"] == f"/cases/{first}"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20, "drawn whole it would take minutes"
 
 
 # ---- Handing on

@@ -20,14 +20,15 @@ from tests.console.test_passing import browser, case, olha  # noqa: F401  # fixt
 @browser
 def test_a_case_is_taken_paused_and_ended_by_keyboard(desktop: Page, field: Field, make: Sessions) -> None:
     code = field.case("hello", topic="ask_legal_aid")
-    expect(desktop.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    expect(desktop.locator(f"#claim-{code}")).to_be_visible()
     desktop.keyboard.press("n")
     desktop.wait_for_url(f"**/cases/{code}")
     assert case(make, code).state == "claimed"
     desktop.keyboard.press("p")
     expect(desktop.get_by_text(f"Case {code} is paused.")).to_be_visible()
     desktop.goto(desktop.url + f"cases/{code}")
-    desktop.keyboard.press("p")
+    with desktop.expect_navigation():
+        desktop.keyboard.press("p")
     expect(desktop.get_by_text("The case is open again.")).to_be_visible()
     began = time.monotonic()
     for key in ("e", "ArrowDown", "ArrowDown", "Enter"):
@@ -43,7 +44,7 @@ def test_handing_on_by_keyboard_and_the_note_survives_a_refusal(
     desktop: Page, field: Field, make: Sessions, cast: dict[str, Operator], olha: Browser
 ) -> None:
     code = field.case("hello")
-    expect(desktop.locator(f"#claim-{code}")).to_be_visible(timeout=5000)
+    expect(desktop.locator(f"#claim-{code}")).to_be_visible()
     desktop.keyboard.press("n")
     desktop.wait_for_url(f"**/cases/{code}")
     desktop.keyboard.press("h")
@@ -63,7 +64,7 @@ def test_handing_on_by_keyboard_and_the_note_survives_a_refusal(
 @browser
 def test_take_next_pressed_twice_takes_one(desktop: Page, field: Field, make: Sessions) -> None:
     first, second = field.case("a"), field.case("b")
-    expect(desktop.locator(f"#claim-{second}")).to_be_visible(timeout=5000)
+    expect(desktop.locator(f"#claim-{second}")).to_be_visible()
     desktop.evaluate("document.getElementById('next').click(); document.getElementById('next').click()")
     desktop.wait_for_url("**/cases/*")
     assert (case(make, first).state, case(make, second).state) == ("claimed", "waiting")

@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
+from limits import RateLimitItemPerMinute
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import expect
 from sqlalchemy import Engine
 
-from console import create_app, session
+from console import create_app, login, session
 from console.accounts import hashed, matching
 from helpline import operators
 from helpline.database import Sessions, transaction
@@ -92,6 +93,7 @@ def test_idle_and_old_sessions_end_and_an_open_page_does_not_keep_one(
     sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = time.time()
+    monkeypatch.setattr(session, "now", lambda: start)
     browser = sign_in("sam")
     monkeypatch.setattr(session, "now", lambda: start + 14 * 60)
     answer = browser.get("/queue/rows")
@@ -213,13 +215,16 @@ def test_whoever_holds_cases_is_asked_before_signing_out(sign_in: SignIn, field:
 
 
 def test_unknown_disabled_and_wrong_get_the_same_answer_in_the_same_time(
-    app: Flask, make: Sessions, cast: dict[str, Operator]
+    app: Flask, make: Sessions, cast: dict[str, Operator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(login, "TRIES", RateLimitItemPerMinute(100))
     for name in ("sam", "max"):
         set_passphrase(app, make, cast[name])
     tries = {"sam": "wrong", "nobody": "wrong", "olha": "wrong", "max": PASSPHRASE, "sa\0m": "wrong"}
     answers, spent = set(), dict.fromkeys(tries, float("inf"))
-    for _ in range(3):
+    for done in range(10):
+        if done >= 3 and max(spent.values()) < 1.4 * min(spent.values()):
+            break
         for name, passphrase in tries.items():
             browser = Browser(app.test_client())
             browser.get("/login")
@@ -230,7 +235,7 @@ def test_unknown_disabled_and_wrong_get_the_same_answer_in_the_same_time(
             answers.add(re.sub(r'value="[^"]*"', "", answer.text))
     assert len(answers) == 1
     # The product wants 10 %. Processor time is steadier than the clock on a shared machine, but not that
-    # steady; leaving the hash out would take nine tenths away.
+    # steady, so it is measured oftener where need be; leaving the hash out would take nine tenths away.
     assert max(spent.values()) < 1.4 * min(spent.values())
 
 

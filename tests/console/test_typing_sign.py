@@ -85,22 +85,20 @@ def test_the_sign_comes_by_itself_and_goes_with_their_words(
 ) -> None:
     code = field.case("hello")
     holding(desktop, address, code)
-    asked: list[str] = []
-    desktop.on("request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]))
+    desktop.evaluate("window.drawn = 0; document.body.addEventListener('desk', () => drawn++)")
     types(make, field, code)
-    expect(desktop.locator("#typing")).to_have_text("The person is typing…", timeout=5000)
-    assert not any(one.startswith("news") for one in asked)  # a sign makes nobody draw anything else
+    expect(desktop.locator("#typing")).to_have_text("The person is typing…")
+    assert desktop.evaluate("drawn") == 0, "a sign makes nobody draw anything else"
     with transaction(make) as session:
         conversation = field.find(session, code).conversation
         field.write(session, conversation, {"text": "it is me"})
         conversation.last_inbound_at = func.now()
         session.execute(func.pg_notify("wayline_desk", code).select())
-    expect(desktop.locator("#messages")).to_contain_text("it is me", timeout=5000)
+    expect(desktop.locator("#messages")).to_contain_text("it is me")
     expect(desktop.locator("#typing")).to_be_empty()
-    with desktop.expect_request(lambda request: request.method == "POST" and request.url.endswith("/typing")) as told:
+    with desktop.expect_response(lambda one: one.request.method == "POST" and one.url.endswith("/typing")) as told:
         desktop.locator("#text").press_sequentially("How are you?")
-    assert told.value.post_data is None  # nothing of what is typed
-    desktop.wait_for_timeout(300)
+    assert told.value.request.post_data is None  # nothing of what is typed
     assert operator_typed(make, field, code)
 
 
@@ -128,4 +126,4 @@ def test_a_sign_that_comes_while_the_page_looks_is_not_lost(
     types(make, field, code)
     desktop.wait_for_timeout(1000)  # the page hears of it
     held[0][0].fulfill(response=held[0][1])
-    expect(desktop.locator("#typing")).to_have_text("The person is typing…", timeout=5000)
+    expect(desktop.locator("#typing")).to_have_text("The person is typing…")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -63,15 +64,15 @@ def test_a_ready_reply_by_keyboard_in_the_persons_language(
     with transaction(make) as session:  # the box is drawn anew; what stands in it stays
         field.find(session, code).conversation.opted_out_at = func.now()
         database.notify(session, database.DESK)
-    expect(sam.locator("#why")).to_contain_text("asked us not to write", timeout=5000)
+    expect(sam.locator("#why")).to_contain_text("asked us not to write")
     expect(sam.locator("#beside")).to_contain_text("I believe you.")
     with transaction(make) as session:
         field.find(session, code).conversation.opted_out_at = None
         database.notify(session, database.DESK)
-    expect(sam.locator("#send")).to_be_enabled(timeout=5000)
+    expect(sam.locator("#send")).to_be_enabled()
     expect(sam.locator("#text")).to_have_value("أنا أصدقك. ما حدث ليس ذنبك.")
     sam.locator("#text").press("Control+Enter")
-    expect(sam.locator(".message.operator .text")).to_have_text("أنا أصدقك. ما حدث ليس ذنبك.", timeout=5000)
+    expect(sam.locator(".message.operator .text")).to_have_text("أنا أصدقك. ما حدث ليس ذنبك.")
     expect(sam.locator("#beside")).to_be_hidden()
 
 
@@ -108,7 +109,7 @@ def test_a_draft_outlives_the_session_without_the_browsers_storage(
     sam.locator("#note-text").fill("half a note")
     token = lose_session("sam")
     gate = sam.get_by_role("dialog", name="You are signed out")
-    expect(gate).to_be_visible(timeout=8000)
+    expect(gate).to_be_visible()
     expect(sam).to_have_url(f"{address}/cases/{code}")
     expect(sam.locator("body")).not_to_contain_text("something secret")  # nobody is signed in: nothing to read
     sam.keyboard.press("Escape")
@@ -124,18 +125,18 @@ def test_a_draft_outlives_the_session_without_the_browsers_storage(
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
     tab.goto(f"{address}/once/{token}")
     tab.get_by_role("button", name="Sign in").click()
-    expect(gate).to_be_hidden(timeout=8000)  # by itself
+    expect(gate).to_be_hidden()  # by itself
     expect(sam.locator("#messages")).to_contain_text("something secret")
     expect(sam.locator("#text")).to_have_value("Half a sent")
     expect(sam.locator("#note-text")).to_have_value("half a note")
     sam.locator("#text").press("End")
     sam.keyboard.type("ence.")
     sam.keyboard.press("Control+Enter")
-    expect(sam.locator(".message.operator .text")).to_have_text("Half a sentence.", timeout=5000)
+    expect(sam.locator(".message.operator .text")).to_have_text("Half a sentence.")
     with transaction(make) as session:  # and news still come
         field.write(session, field.find(session, code).conversation, {"text": "good"})
         database.notify(session, database.DESK)
-    expect(sam.locator("#messages")).to_contain_text("good", timeout=8000)
+    expect(sam.locator("#messages")).to_contain_text("good")
 
 
 def test_somebody_else_who_signs_in_does_not_get_the_draft(
@@ -144,11 +145,11 @@ def test_somebody_else_who_signs_in_does_not_get_the_draft(
     opened(sam, field, address)
     sam.locator("#text").press_sequentially("mine alone")
     token = lose_session("ines")
-    expect(sam.get_by_role("dialog", name="You are signed out")).to_be_visible(timeout=8000)
+    expect(sam.get_by_role("dialog", name="You are signed out")).to_be_visible()
     tab = sam.context.new_page()
     tab.goto(f"{address}/once/{token}")
     tab.get_by_role("button", name="Sign in").click()
-    expect(sam.get_by_role("dialog", name="You are signed out")).to_be_hidden(timeout=8000)
+    expect(sam.get_by_role("dialog", name="You are signed out")).to_be_hidden()
     expect(sam.locator("#text")).to_have_value("")
 
 
@@ -157,7 +158,7 @@ def test_without_a_draft_the_page_goes_to_the_door(
 ) -> None:
     opened(sam, field, address)
     lose_session("sam")
-    expect(sam.get_by_label("Passphrase")).to_be_visible(timeout=8000)
+    expect(sam.get_by_label("Passphrase")).to_be_visible()
 
 
 def test_a_page_whose_news_are_refused_from_the_start_goes_to_the_door(
@@ -169,9 +170,14 @@ def test_a_page_whose_news_are_refused_from_the_start_goes_to_the_door(
         lose_session("sam")
         route.continue_()
 
+    refused: list[float] = []
+    door: list[float] = []
+    sam.on("response", lambda answer: refused.append(time.monotonic()) if answer.status == 401 else None)
+    sam.on("request", lambda asked: door.append(time.monotonic()) if "/login" in asked.url else None)
     sam.route("**/live", end_first)
     sam.goto(f"{address}/cases/{code}", wait_until="commit")
-    expect(sam.get_by_label("Passphrase")).to_be_visible(timeout=3000)  # not after a while of trying again
+    expect(sam.get_by_label("Passphrase")).to_be_visible()
+    assert door[0] - refused[0] < 3, "not after a while of trying again"
 
 
 def test_a_colleague_is_called_by_name_in_a_note(sam: Page, field: Field, make: Sessions, address: str) -> None:
@@ -187,7 +193,7 @@ def test_a_colleague_is_called_by_name_in_a_note(sam: Page, field: Field, make: 
     expect(area).to_have_value("Please @olha ")
     sam.keyboard.type("look")
     sam.get_by_role("button", name="Keep the note").click()
-    expect(sam.locator("#note-rows")).to_contain_text("Please @olha look", timeout=5000)
+    expect(sam.locator("#note-rows")).to_contain_text("Please @olha look")
     expect(sam.locator("#notes-number")).to_have_text("1")
     expect(area).to_have_value("")
     expect(sam.locator("#messages")).not_to_contain_text("@olha")
@@ -202,10 +208,10 @@ def test_leave_is_asked_in_the_page_and_the_draft_stays(sam: Page, field: Field,
         conversation = field.find(session, code).conversation
         conversation.last_inbound_at = func.now() - timedelta(days=2)
     sam.keyboard.press("Control+Enter")  # refused: two days of silence
-    sam.get_by_role("button", name="Ask a supervisor").click(timeout=5000)
+    sam.get_by_role("button", name="Ask a supervisor").click()
     sam.get_by_label("Why can it not wait?").fill("a bed is free tonight")
     sam.get_by_role("button", name="Ask", exact=True).click()
-    expect(sam.locator("#rule")).to_contain_text("Nobody has decided yet", timeout=5000)
+    expect(sam.locator("#rule")).to_contain_text("Nobody has decided yet")
     expect(sam.locator("#text")).to_have_value("Are you there?")
     with transaction(make) as session:
         case = field.find(session, code)
@@ -213,10 +219,10 @@ def test_leave_is_asked_in_the_page_and_the_draft_stays(sam: Page, field: Field,
         assert asked is not None
         ines = session.query(Operator).filter_by(username="ines").one()
         safety.decide(session, case, asked.id, ines, granted=True)
-    expect(sam.locator("#send")).to_be_enabled(timeout=5000)
+    expect(sam.locator("#send")).to_be_enabled()
     expect(sam.locator("#text")).to_have_value("Are you there?")
     sam.locator("#text").press("Control+Enter")
-    expect(sam.locator(".message.operator .text")).to_have_text("Are you there?", timeout=5000)
+    expect(sam.locator(".message.operator .text")).to_have_text("Are you there?")
 
 
 def test_the_case_fits_a_small_phone_with_lists_and_notes_open(sam: Page, field: Field, address: str) -> None:

@@ -89,6 +89,6 @@ def test_every_phrase_of_the_lists_can_be_reached() -> None:
 
 @pytest.mark.parametrize("text", ["a" * 10_000, "im just " * 1250, "15 " * 3000, "tengo " * 1600])
 def test_a_wall_of_text_costs_little(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     ages.says_child(text)
-    assert time.perf_counter() - began < 3
+    assert time.thread_time() - began < 3

@@ -81,7 +81,7 @@ def test_nonsense_applies_nothing_is_tried_again_and_set_aside_and_the_next_mess
         for kind, person in people.items():
             person.says(kind, wait=False)
             person.says("next", wait=False)
-        until(lambda: all(person.row().turn_due_at is None for person in people.values()), 15)
+        assert until(lambda: all(person.row().turn_due_at is None for person in people.values()), 60)
     wrong = {kind: trouble for kind, person in people.items() if (trouble := after_nonsense(kind, person, bot, make))}
     assert wrong == {}
 
@@ -141,10 +141,8 @@ def test_while_the_bot_is_away_messages_wait_the_person_hears_so_once_and_then_a
     person = writes()
     bot.stop()
     with work():
-        started = time.monotonic()
         person.says("one", wait=False)
-        assert until(lambda: hears(person), 5)
-        assert time.monotonic() - started < 3.5
+        assert until(lambda: hears(person), 20)  # without the shorter wait it takes 28 s
         person.says("two", wait=False)
         time.sleep(1.5)
         assert hears(person) == ["utter_bot_away"]
@@ -153,7 +151,7 @@ def test_while_the_bot_is_away_messages_wait_the_person_hears_so_once_and_then_a
         assert case is not None
         assert (case.reason, case.state) == ("bot_away", "waiting")
         bot.start()
-        person.listens(10)
+        person.listens()
     assert bot.asked()[-2:] == ["one", "two"]
     assert [heard.response for heard in person.heard] == [
         "utter_bot_away",
@@ -168,27 +166,26 @@ def test_a_bot_that_is_away_again_later_is_told_again(soon: None, bot: FakeBot, 
     with work():
         bot.stop()
         person.says("one", wait=False)
-        assert until(lambda: hears(person) == ["utter_bot_away"], 5)
+        assert until(lambda: hears(person) == ["utter_bot_away"], 20)
         bot.start()
         person.listens()
         bot.stop()
         person.says("two", wait=False)
-        assert until(lambda: hears(person).count("utter_bot_away") == 2, 5)
+        assert until(lambda: hears(person).count("utter_bot_away") == 2, 20)
 
 
 @pytest.mark.parametrize(
     "says", [Says(seconds=60), Says(body=b"x" * 600, trickle=0.2)], ids=("silent", "one byte at a time")
 )
 def test_a_hanging_bot_leaves_nobody_without_a_word(
-    soon: None, says: Says, bot: FakeBot, work: Work, writes: Writes
+    soon: None, says: Says, bot: FakeBot, work: Work, writes: Writes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker_module, "BOT_TIMEOUT", 60.0)
     bot.rule = lambda request: says
     person = writes()
     with work():
-        started = time.monotonic()
         person.says("hello", wait=False)
-        assert until(lambda: hears(person) == ["utter_bot_away"], 6)
-        assert time.monotonic() - started < 4
+        assert until(lambda: hears(person) == ["utter_bot_away"], 20)  # who waits for the bot waits 60 s
         bot.stop()
 
 
@@ -203,8 +200,8 @@ def test_a_message_on_which_the_bot_dies_each_time_does_not_silence_the_person_f
     with work():
         person.says("poison", wait=False)
         person.says("next", wait=False)
-        assert len(other.says("hello")) == 1
-        assert until(lambda: "next" in bot.asked(), 10)
+        assert "utter_operator_here" in [one.response for one in other.says("hello")]
+        assert until(lambda: "next" in bot.asked())
         bot.stop()
 
 
@@ -220,5 +217,5 @@ def test_writing_much_in_a_short_trouble_of_the_bot_loses_no_answer(
         for number in range(8):
             person.says(f"m{number}", wait=False)
             time.sleep(0.1)
-        person.listens(12)
+        person.listens()
     assert [heard.response for heard in person.heard] == ["utter_operator_here"] * 8

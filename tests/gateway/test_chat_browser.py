@@ -126,7 +126,7 @@ def test_an_operators_files_are_shown_played_and_saved(visit: Visit, stored: Sto
     stored.file(visit.token, "document", "application/pdf", b"%PDF-1.4\n%%EOF\n")
     for _ in ("live", "after a reload"):
         image = visit.page.locator(".picture img")
-        expect(image).to_be_visible(timeout=8000)
+        expect(image).to_be_visible()
         assert image.evaluate("img => img.decode().then(() => img.naturalWidth)") == 240
         assert visit.page.locator("audio").evaluate(
             "player => new Promise((done, failed) => { player.onloadedmetadata = () => done(player.duration);"
@@ -237,6 +237,25 @@ def test_switching_the_language_keeps_the_draft_and_turns_the_page(visit: Visit)
     assert visit.page.input_value("#text") == "half a sentence"
     visit.write("now send")
     sent(visit, "now send")
+
+
+@pytest.mark.usefixtures("untranslated")
+def test_what_the_server_refused_stays_there_to_be_sent_when_the_page_turns(visit: Visit) -> None:
+    def refuses(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=400, json={"message": "Not this."})
+        else:
+            route.continue_()
+
+    visit.page.route("**/chat/messages**", refuses)
+    visit.write("keep me")
+    expect(visit.page.locator(".message.me", has_text="keep me").get_by_role("button")).to_contain_text("Not this.")
+    visit.page.locator(".languages summary").click()
+    visit.page.locator(".languages button[value=ar]").click()
+    expect(visit.page.locator("html")).to_have_attribute("dir", "rtl")
+    visit.page.unroute("**/chat/messages**")
+    visit.page.locator(".message.me", has_text="keep me").get_by_role("button").click()
+    sent(visit, "keep me")
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (320, 256), (640, 360)])

@@ -164,11 +164,8 @@ def test_a_thread_that_dies_is_replaced(collector: Collector, make: Sessions, be
     assert not lost.done()  # its request ends with 503 at the deadline
 
 
-def test_a_thread_that_hangs_is_left_behind(
-    collector: Collector, make: Sessions, between: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_that_hangs_is_left_behind(collector: Collector, make: Sessions, between: Any) -> None:
     """A server that neither answers nor hangs up must not stop this process for as long as TCP is patient."""
-    monkeypatch.setattr(module, "STUCK", 0.3)
     gate = threading.Event()
 
     def hangs(real: Receive, given: tuple[Any, ...]) -> list[bool]:
@@ -178,9 +175,9 @@ def test_a_thread_that_hangs_is_left_behind(
 
     between(hangs)
     first = collector.take(said("one"))
-    assert until(first.running)
+    assert until(lambda: collector._busy_since is not None)
     second = collector.take(said("two"))
-    time.sleep(0.4)
+    collector._busy_since = time.monotonic() - module.STUCK - 1
     assert collector.take(said("three")).result(20) is True
     assert second.result(20) is True
     gate.set()
@@ -195,7 +192,6 @@ def test_a_lock_that_nobody_gives_back_is_no_failure_of_the_message(
     """503, not 500: it is not counted towards setting the request aside."""
     client = app.test_client()
     store: Store = app.extensions["store"]
-    store._deadline = 1.0
     headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 
     def tell(number: int) -> int:
@@ -205,6 +201,7 @@ def test_a_lock_that_nobody_gives_back_is_no_failure_of_the_message(
         ).status_code
 
     assert tell(1) == 200
+    store._deadline = 1.0
     with transaction(make) as session:
         session.execute(text("SELECT 1 FROM conversations FOR UPDATE"))
         assert tell(2) == 503

@@ -50,7 +50,10 @@ def test_alive_asks_nobody(away: Flask) -> None:
     assert away.test_client().get("/healthz").get_json() == {"alive": True}
 
 
-def test_ready_when_database_and_bot_are(bot: tuple[type[Bot], Flask]) -> None:
+def test_ready_when_database_and_bot_are(
+    bot: tuple[type[Bot], Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "CACHED", 60)
     handler, app = bot
     answers = [app.test_client().get("/readyz") for _ in range(3)]
     assert [(answer.status_code, answer.get_json()) for answer in answers] == [

@@ -13,7 +13,7 @@ import pytest
 
 RUN = """
 import sys, types, gateway.server as server
-server.SLOWEST = server.ANSWERED = 1.0
+server.SLOWEST, server.ANSWERED = 2.0, 3.0
 made = types.ModuleType("made")
 made.size = {"/": 3, "/long": 2**26}
 made.app = lambda asked, start: (start("200 OK", []), [b"x" * made.size[asked["PATH_INFO"]]])[1]
@@ -65,7 +65,7 @@ def asks(port: int) -> float:
     """Seconds until an ordinary request is answered."""
     began = time.monotonic()
     with closing(socket.create_connection(("127.0.0.1", port), 5)) as quick:
-        quick.settimeout(10)
+        quick.settimeout(30)
         quick.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert quick.recv(100).startswith(b"HTTP/1.1 200")
     return time.monotonic() - began
@@ -103,14 +103,14 @@ def test_slow_ones_are_dropped_and_others_served(port: int, slow: Callable[[sock
     lines = [socket.create_connection(("127.0.0.1", port), 5) for _ in range(20)]  # ten for each thread
     for line in lines:
         slow(line)
-    assert asks(port) < 1  # as long as a single slow one may take
+    assert asks(port) < 9  # ten of them for each thread, one after the other, would take twenty
     for line in lines:
-        line.settimeout(5)
-        with suppress(OSError):
+        line.settimeout(20)
+        with suppress(ConnectionError):
             while line.recv(100):
                 pass  # hung up on, in the end
         line.close()
-    assert asks(port) < 1
+    assert asks(port) < 9
 
 
 def test_who_does_not_read_the_answer_is_cut_off(port: int) -> None:
@@ -118,7 +118,7 @@ def test_who_does_not_read_the_answer_is_cut_off(port: int) -> None:
     for line in lines:
         line.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
     time.sleep(0.2)
-    assert asks(port) < 5
+    asks(port)  # which fails after waiting for long: nobody else cuts them off
     for line in lines:
         line.close()
 
@@ -135,7 +135,7 @@ def test_two_requests_in_one_breath_are_two_answers(port: int) -> None:
 
 def test_who_asks_first_is_told_to_go_on(port: int) -> None:
     with closing(socket.create_connection(("127.0.0.1", port), 5)) as line:
-        line.settimeout(0.9)
+        line.settimeout(10)
         line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         line.sendall(b"hi")
