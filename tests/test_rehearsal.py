@@ -233,7 +233,7 @@ def test_only_harmless_settings_of_the_deployer_are_passed_on() -> None:
 def wayline(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "WAYLINE_UNKNOWN": "1", "WAYLINE_DATABASE_URL": "nonsense"}
     command = ["./wayline", "rehearse", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
 
 
 def test_the_command_lists_and_refuses_without_starting_anything(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ async def test_each_failure_of_an_upload_says_what_to_do(
 
 async def test_an_upload_may_take_longer_than_a_text(telegram_server: TelegramServer) -> None:
     telegram = Telegram(
-        telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=0.2, upload_timeout=5
+        telegram_server.token, "webhook-secret", telegram_server.url, read_timeout=0.2, upload_timeout=15
     )
     telegram_server.fail_next(slow(0.6))
     assert await telegram.send(OLENA, Part("", file=PICTURE)) == Receipt("1001")

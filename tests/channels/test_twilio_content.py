@@ -31,9 +31,9 @@ TEXT = Draft(
 
 
 @pytest.fixture
-async def content(twilio_server: TwilioServer) -> AsyncIterator[TwilioContent]:
+async def content(twilio_server: TwilioServer, read_timeout: float) -> AsyncIterator[TwilioContent]:
     server = twilio_server
-    templates = TwilioContent(server.account_sid, server.auth_token, server.url, read_timeout=0.3)
+    templates = TwilioContent(server.account_sid, server.auth_token, server.url, read_timeout=read_timeout)
     yield templates
     await templates.aclose()
 
