@@ -56,10 +56,9 @@ def _learned() -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """For each language the log chances of pieces of words, and that of a piece never seen."""
     counts = {language: Counter[str]() for language in LANGUAGES}
     for language in LANGUAGES:
-        for file in sorted((EXAMPLES / language).glob("*.yml")):
-            for line in file.read_text(encoding="utf-8").splitlines():
-                if line.startswith("    - "):
-                    counts[language].update(_pieces(line[6:]))
+        for word, times in _examples(language).items():
+            for piece in _of_word(word):
+                counts[language][piece] += times
     kinds = len(set().union(*counts.values()))
     chances, unseen = {}, {}
     for language, count in counts.items():
@@ -69,19 +68,28 @@ def _learned() -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     return chances, unseen
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Two to four letters of each word, its ends marked, and the word itself."""
-    for word in words(text)[:MOST_WORDS]:
-        marked = f"_{word}_"
-        yield f"={word}"
-        for size in (2, 3, 4):
-            yield from (marked[start : start + size] for start in range(len(marked) - size + 1))
+def _examples(language: str) -> Counter[str]:
+    """How often each word stands in the training examples."""
+    found = Counter[str]()
+    for file in sorted((EXAMPLES / language).glob("*.yml")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("    - "):
+                found.update(words(line[6:])[:MOST_WORDS])
+    return found
+
+
+def _of_word(word: str) -> Iterator[str]:
+    """Two to four letters of it, its ends marked, and the word itself."""
+    marked = f"_{word}_"
+    yield f"={word}"
+    for size in (2, 3, 4):
+        yield from (marked[start : start + size] for start in range(len(marked) - size + 1))
 
 
 def _likeliest(text: str) -> tuple[str, float]:
     """The language that our examples speak for, and how surely (0 to 1)."""
     chances, unseen = _learned()
-    pieces = list(_pieces(text))
+    pieces = [piece for word in words(text)[:MOST_WORDS] for piece in _of_word(word)]
     said = {code: sum(known.get(piece, unseen[code]) for piece in pieces) for code, known in chances.items()}
     best = max(said, key=lambda code: said[code])
     # Pieces of one word hang together: taken as independent they would be sure of everything.

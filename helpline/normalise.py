@@ -27,6 +27,31 @@ _ARABIC = str.maketrans(
 )
 _APOSTROPHES = str.maketrans("", "", "'’‘ʼ`´ʹ′＇")
 _NOT_WORD = re.compile(r"[^\w+]+")
+MOST_KEPT = 20_000
+"""Characters whose counterpart is remembered."""
+
+
+class _Characters(dict[int, "str | None"]):
+    """A table for `str.translate` that looks at a character when it is first met and remembers what became of it."""
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        category = unicodedata.category(char)
+        same: str | None
+        if category in ("Mn", "Cf", "Me"):
+            same = None
+        elif category[0] == "C":
+            same = " "
+        elif category == "Nd":
+            same = str(unicodedata.digit(char))
+        else:
+            same = char.translate(_ARABIC)
+        if len(self) < MOST_KEPT:  # nobody fills our memory with what Unicode has
+            self[code] = same
+        return same
+
+
+_CHARACTERS = _Characters()
 
 
 def words(text: str) -> list[str]:
@@ -40,15 +65,4 @@ def words(text: str) -> list[str]:
 def plain(text: str) -> str:
     """`text` as in `words`, punctuation kept."""
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).translate(_ARABIC).casefold()
-    out: list[str] = []
-    for char in unicodedata.normalize("NFD", text):
-        category = unicodedata.category(char)
-        if category in ("Mn", "Cf", "Me"):
-            continue
-        if category[0] == "C":
-            out.append(" ")
-        elif category == "Nd":
-            out.append(str(unicodedata.digit(char)))
-        else:
-            out.append(char)
-    return "".join(out).translate(_ARABIC)
+    return unicodedata.normalize("NFD", text).translate(_CHARACTERS)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlalchemy import Engine
 
 import console
@@ -21,28 +21,16 @@ from helpline.keys import Keyring
 from helpline.settings import Settings
 from tests.acceptance.conftest import Figures
 from tests.acceptance.hostile import (
-    CHROMIUM,
     PAYLOADS,
     PLACES,
     Hostile,
     Watched,
     buttons,
-    needs_browser,
     seen_as_typed,
     serving,
     sign_in,
     typed,
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -64,12 +52,11 @@ def hostile(make: Sessions, keys: Keyring, settings: Settings) -> Hostile:
     return Hostile(make, keys, settings)
 
 
-@needs_browser
-def test_28_the_detector_sees_what_an_unescaped_page_would_do(browser: Browser, figures: Figures) -> None:
+def test_28_the_detector_sees_what_an_unescaped_page_would_do(chromium: Browser, figures: Figures) -> None:
     """Without this the two tests below could pass because nothing is ever noticed."""
     alive: set[str] = set()
     for place in PLACES:
-        window = Watched.open(browser, "about:")
+        window = Watched.open(chromium, "about:")
         window.page.set_content("<!doctype html><title>one frame for each</title>")
         window.page.evaluate(
             """([payloads, place]) => payloads.forEach((payload, i) => {
@@ -91,9 +78,8 @@ def test_28_the_detector_sees_what_an_unescaped_page_would_do(browser: Browser, 
     assert len(alive) >= 40, [p for i, p in enumerate(PAYLOADS) if f"payload{i}" not in alive]
 
 
-@needs_browser
-def test_28_nothing_runs_on_the_chat_page(browser: Browser, public: str, hostile: Hostile, figures: Figures) -> None:
-    window = Watched.open(browser, public)
+def test_28_nothing_runs_on_the_chat_page(chromium: Browser, public: str, hostile: Hostile, figures: Figures) -> None:
+    window = Watched.open(chromium, public)
     page = window.page
     page.goto(f"{public}/chat?lang={quote(PAYLOADS[0])}&{quote(PAYLOADS[7])}={quote(PAYLOADS[46])}#{PAYLOADS[7]}")
     token = next(cookie["value"] for cookie in window.context.cookies() if cookie.get("name") == "wayline_chat")
@@ -146,9 +132,8 @@ def test_28_nothing_runs_on_the_chat_page(browser: Browser, public: str, hostile
     assert strange == []
 
 
-@needs_browser
 def test_28_nothing_runs_in_the_console(
-    browser: Browser, inside: str, hostile: Hostile, figures: Figures, settings: Settings
+    chromium: Browser, inside: str, hostile: Hostile, figures: Figures, settings: Settings
 ) -> None:
     sam, token = hostile.operator("sam", PAYLOADS[7])
     hostile.writes("person", typed(0, "hello"))
@@ -157,7 +142,7 @@ def test_28_nothing_runs_in_the_console(
         holder, _ = hostile.operator(f"holder{i}", payload)
         hostile.writes(f"person{i}", typed(1000 + i, payload))
         hostile.case(f"person{i}", holder=holder)
-    window = sign_in(browser, inside, token)
+    window = sign_in(chromium, inside, token)
     page = window.page
     assert seen_as_typed(window.texts("bdi"), PAYLOADS) == []
     window.stir()
@@ -242,16 +227,15 @@ HONEST = {
 DIRECTING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
 
 
-@needs_browser
 def test_21_the_console_isolates_and_marks_what_cannot_be_seen(
-    browser: Browser, inside: str, hostile: Hostile, figures: Figures
+    chromium: Browser, inside: str, hostile: Hostile, figures: Figures
 ) -> None:
     sam, token = hostile.operator("sam", "Sam \u202egnorw")
     texts = [*HIDDEN.values(), *HONEST.values()]
     hostile.writes("person", *(typed(i, text) for i, text in enumerate(texts)))
     hostile.writes("person", *(typed(100 + i, "", Media("document", "x", name=text)) for i, text in enumerate(texts)))
     code = hostile.case("person", holder=sam)
-    window = sign_in(browser, inside, token)
+    window = sign_in(chromium, inside, token)
     page = window.page
     page.goto(f"{inside}/cases/{code}")
     expect(page.locator(".message.person")).to_have_count(len(texts) * 2)

@@ -18,7 +18,7 @@ from helpline import desk as desk_module
 from helpline.database import Sessions, transaction
 from helpline.models import Case, Conversation, Operator
 from helpline.settings import Settings
-from tests.browser.test_scene import SOON, browser, shot, stack  # noqa: F401  # fixtures among them
+from tests.browser.test_scene import SOON, shot, stack  # noqa: F401  # fixtures among them
 from tests.console.conftest import end_sessions
 
 
@@ -88,9 +88,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(browser: Browser, stack: Settings, make: Sessions) -> Iterator[Scene]:  # noqa: F811
+def scene(chromium: Browser, stack: Settings, make: Sessions) -> Iterator[Scene]:  # noqa: F811
     with ExitStack() as until:
-        yield Scene(browser, stack, make, until)
+        yield Scene(chromium, stack, make, until)
 
 
 def test_a_case_is_handed_on_with_a_note_and_the_person_is_told(scene: Scene) -> None:

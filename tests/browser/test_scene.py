@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 import console
@@ -29,14 +29,6 @@ from helpline.settings import Settings
 from tests.stack import Rasa, free_port, with_bot, worker
 
 SHOTS = Path(os.environ.get("SCREENSHOTS", ROOT / "var" / "screenshots"))
-CHROMIUM = next(
-    (
-        path
-        for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-        if Path(path).exists()
-    ),
-    None,
-)
 SOON = 60_000  # ms
 QUESTIONS = [question["ask"] for question in screening.data()["paths"]["job_offer"]["questions"]]
 
@@ -51,16 +43,6 @@ def serving(app: Any, port: int) -> Iterator[None]:
     finally:
         server.shutdown()
         thread.join(5)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        yield made
-        made.close()
 
 
 @pytest.fixture
@@ -80,8 +62,8 @@ def stack(settings: Settings, keys: Keyring, rasa: Rasa) -> Iterator[Settings]:
 
 
 @pytest.fixture
-def phone(browser: Browser, stack: Settings) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="uk-UA", device_scale_factor=2)
+def phone(chromium: Browser, stack: Settings) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="uk-UA", device_scale_factor=2)
     page = context.new_page()
     page.goto(f"{stack.origin}/chat")
     yield page
@@ -89,11 +71,11 @@ def phone(browser: Browser, stack: Settings) -> Iterator[Page]:
 
 
 @pytest.fixture
-def desk(browser: Browser, stack: Settings, make: Sessions) -> Iterator[Page]:
+def desk(chromium: Browser, stack: Settings, make: Sessions) -> Iterator[Page]:
     """An operator who has just signed in with a one-time link."""
     with transaction(make) as session:
         token = operators.invite(session, operators.add(session, "sam", alias="Sam"))
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    context = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
     page = context.new_page()
     address = f"http://127.0.0.1:{stack.console[1]}"
     page.goto(f"{address}/once/{token}")

@@ -10,7 +10,6 @@ import wave
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 from sqlalchemy import Engine
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
@@ -33,8 +32,6 @@ from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Attachment, Case, Conversation, Message, Operator
 from helpline.settings import Settings
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 _ids = itertools.count(1)
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -206,15 +203,6 @@ class Field:
 @pytest.fixture
 def field(make: Sessions, keys: Keyring) -> Field:
     return Field(make, keys)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

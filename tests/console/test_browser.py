@@ -8,9 +8,7 @@ from sqlalchemy import func
 
 from helpline import database
 from helpline.database import Sessions, transaction
-from tests.console.conftest import CHROMIUM, Field
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+from tests.console.conftest import Field
 
 XSS = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 

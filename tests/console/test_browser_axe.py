@@ -23,10 +23,7 @@ from helpline.keys import keyring
 from helpline.models import Operator
 from helpline.settings import load
 from tests.conftest import _named, _sql
-from tests.console.conftest import CHROMIUM
 from tests.console.world import NAME, WORDS, World
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

@@ -14,9 +14,7 @@ from helpline import database, desk, notes, operators, passing
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Conversation, Operator
-from tests.console.conftest import CHROMIUM, Field, SignIn
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+from tests.console.conftest import Field, SignIn
 
 FOCUS = "document.activeElement.id"
 BOX = "document.getElementById('scroll')"

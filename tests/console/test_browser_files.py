@@ -11,9 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from helpline import alerts
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
-from tests.console.conftest import CHROMIUM, Field, claims, picture, sound
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+from tests.console.conftest import Field, claims, picture, sound
 
 SEEN = "img => img.decode().then(() => img.naturalWidth)"
 DROP = """([bytes, name, type]) => {

@@ -16,9 +16,8 @@ from helpline import conversations, cover, notes, passing, skills, waiting, wrap
 from helpline.database import Sessions, transaction
 from helpline.keys import Keyring
 from helpline.models import Case, Conversation, Operator
-from tests.console.conftest import CHROMIUM, Browser, Field, SignIn
+from tests.console.conftest import Browser, Field, SignIn
 
-browser = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 LIVE = {"headers": {"HX-Request": "true"}}
 GONE = "You do not hold this case any more."
 

@@ -12,12 +12,11 @@ from console import passing as pages
 from helpline.database import Sessions
 from helpline.models import Operator
 from tests.console.conftest import Browser, Field
-from tests.console.test_passing import browser, case, olha  # noqa: F401  # fixtures among them
+from tests.console.test_passing import case, olha  # noqa: F401  # fixtures among them
 
 # ---- In a browser
 
 
-@browser
 def test_a_case_is_taken_paused_and_ended_by_keyboard(desktop: Page, field: Field, make: Sessions) -> None:
     code = field.case("hello", topic="ask_legal_aid")
     expect(desktop.locator(f"#claim-{code}")).to_be_visible()
@@ -39,7 +38,6 @@ def test_a_case_is_taken_paused_and_ended_by_keyboard(desktop: Page, field: Fiel
     assert (ended.outcome, ended.wrap_up["need"]) == ("information", ["legal"])
 
 
-@browser
 def test_handing_on_by_keyboard_and_the_note_survives_a_refusal(
     desktop: Page, field: Field, make: Sessions, cast: dict[str, Operator], olha: Browser
 ) -> None:
@@ -61,7 +59,6 @@ def test_handing_on_by_keyboard_and_the_note_survives_a_refusal(
     assert case(make, code).skill == "legal"
 
 
-@browser
 def test_take_next_pressed_twice_takes_one(desktop: Page, field: Field, make: Sessions) -> None:
     first, second = field.case("a"), field.case("b")
     expect(desktop.locator(f"#claim-{second}")).to_be_visible()

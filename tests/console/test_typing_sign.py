@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 from playwright.sync_api import TimeoutError as TimedOut
 from sqlalchemy import func
 
 from helpline import typing_sign
 from helpline.database import Sessions, transaction
-from tests.console.conftest import CHROMIUM, Field, SignIn, claims
+from tests.console.conftest import Field, SignIn, claims
 
 
 def types(make: Sessions, field: Field, code: str) -> None:
@@ -79,7 +78,6 @@ def test_a_case_that_one_may_not_see_answers_like_one_that_does_not_exist(sign_i
         assert olha.post(f"/cases/{one}/typing").status_code == 404
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 def test_the_sign_comes_by_itself_and_goes_with_their_words(
     desktop: Page, field: Field, make: Sessions, address: str
 ) -> None:
@@ -102,7 +100,6 @@ def test_the_sign_comes_by_itself_and_goes_with_their_words(
     assert operator_typed(make, field, code)
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
 def test_a_sign_that_comes_while_the_page_looks_is_not_lost(
     desktop: Page, field: Field, make: Sessions, address: str
 ) -> None:

@@ -14,9 +14,7 @@ from sqlalchemy import func
 from helpline import database, operators, safety
 from helpline.database import Sessions, transaction
 from helpline.models import Operator
-from tests.console.conftest import CHROMIUM, Field, claims, end_sessions
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium on this machine")
+from tests.console.conftest import Field, claims, end_sessions
 
 
 @pytest.fixture

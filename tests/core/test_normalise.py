@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from helpline.normalise import plain, words
+from helpline.normalise import MOST_KEPT, _Characters, plain, words
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=60)
 
@@ -88,3 +88,11 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
 @given(ANYTHING)
 def test_plain_never_crashes(text: str) -> None:
     plain(text)
+
+
+def test_nobody_fills_the_memory_with_strange_characters() -> None:
+    table = _Characters()
+    for start in range(0, 0x30000, 0x1000):
+        "".join(map(chr, range(start, start + 0x1000))).translate(table)
+    assert len(table) == MOST_KEPT
+    assert "\U0002fa1d٣".translate(table) == "\U0002fa1d3", "what is not remembered is looked at"
