@@ -134,7 +134,7 @@ class Person:
     language: str = "en"
     address: str = field(default_factory=lambda: f"person-{next(_ids)}")
     heard: list[Heard] = field(default_factory=list)
-    patience: float = 0.005  # seconds between two looks for an answer
+    patience: float = 0.02  # seconds between two looks for an answer
 
     def says(self, text: str, *, wait: bool = True, **fields: Any) -> list[Heard]:
         """Write `text` and return what comes back, once nothing more is due."""

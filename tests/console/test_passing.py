@@ -163,12 +163,14 @@ def test_ten_thousand_open_cases_are_a_short_list_and_a_number(
     first = field.case("the first")
     with transaction(make) as session:
         people = [
-            {"code": f"p{number}", "channel": "sms", "language": "en", "holder": "waiting",
+            {"code": f"person-{number}", "channel": "sms", "language": "en", "holder": "waiting",
              "key_wrapped": keys.new_wrapped()}
             for number in range(9_999)
         ]  # fmt: skip
         session.execute(insert(Conversation), people)
-        ids = session.execute(select(Conversation.id).where(Conversation.code.like("p%")).order_by(Conversation.id))
+        ids = session.execute(
+            select(Conversation.id).where(Conversation.code.like("person-%")).order_by(Conversation.id)
+        )
         rows = [
             {"code": f"w{number}", "conversation_id": one, "priority": 3, "reason": "asked", "language": "en"}
             for number, one in enumerate(ids.scalars())
